@@ -1,0 +1,191 @@
+"""Typed, strict configuration: the only place with defaults and ranges.
+
+YAML overlays and `--set section.key=value` are merged over the defaults, then validated once; an
+unknown key is an error that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mono_hydra.errors import ConfigError
+
+
+class Section(BaseModel):
+    """Base of all sections: no unknown keys, no silent conversions, no changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class PerceptionConfig(Section):
+    """Depth and labels of keyframes."""
+
+    degrade: Literal["none", "network"] = "none"
+    degrade_seed: int = Field(default=0, ge=0)
+    max_depth_m: float = Field(default=10.0, gt=0.5)  # readings beyond are unknown
+    sensor_depth_sigma: float = Field(default=0.01, gt=0.0)  # of ln depth
+
+
+class KeyframeConfig(Section):
+    """When a frame becomes a keyframe, and how much memory the store may take."""
+
+    translation_m: float = Field(default=0.20, gt=0.0)
+    translation_share_of_depth: float = Field(default=0.08, gt=0.0)
+    rotation_deg: float = Field(default=12.0, gt=0.0)
+    max_interval_s: float = Field(default=2.0, gt=0.0)
+    min_interval_s: float = Field(default=0.25, ge=0.0)
+    max_ram_mb: float = Field(default=400.0, gt=0.0)
+
+
+class MappingConfig(Section):
+    """Volume of voxel blocks, mesh and re-fusion."""
+
+    image_width: int = Field(default=320, ge=80, le=1280)
+    voxel_size_m: float = Field(default=0.05, ge=0.02, le=0.10)
+    truncation_front_voxels: float = Field(default=3.0, ge=1.5, le=6.0)
+    truncation_behind_voxels: float = Field(default=2.0, ge=1.0, le=6.0)
+    max_range_m: float = Field(default=5.0, gt=0.5, le=12.0)
+    min_range_m: float = Field(default=0.15, ge=0.0)
+    min_weight: float = Field(default=0.5, ge=0.0)  # of all corners of a meshed cell
+    window_radius_m: float = Field(default=8.0, gt=2.0)
+    archive_ram_mb: float = Field(default=300.0, gt=0.0)
+    refusion_tolerance_m: float = Field(default=0.01, ge=0.0)
+
+
+class PlacesConfig(Section):
+    """Free-space grid, generalised Voronoi diagram and places."""
+
+    voxel_size_m: float = Field(default=0.20, ge=0.05, le=0.5)
+
+
+class ObjectsConfig(Section):
+    """Instances of object classes."""
+
+    update_interval_s: float = Field(default=0.0, ge=0.0)
+
+
+class RoomsConfig(Section):
+    """Rooms from the filtration of the places graph, doors and furniture."""
+
+    min_dilation_m: float = Field(default=0.5, gt=0.0)
+    max_dilation_m: float = Field(default=1.2, gt=0.0)
+
+
+class ViewConfig(Section):
+    """What the recording and the report hold."""
+
+    image_every: int = Field(default=1, ge=1)  # keyframes between logged images
+    mesh_every: int = Field(default=8, ge=1)  # keyframes between logged mesh updates
+    graph_every: int = Field(default=4, ge=1)
+
+
+class Config(Section):
+    """Everything that steers a run."""
+
+    perception: PerceptionConfig = PerceptionConfig()
+    keyframes: KeyframeConfig = KeyframeConfig()
+    mapping: MappingConfig = MappingConfig()
+    places: PlacesConfig = PlacesConfig()
+    objects: ObjectsConfig = ObjectsConfig()
+    rooms: RoomsConfig = RoomsConfig()
+    view: ViewConfig = ViewConfig()
+    seed: int = Field(default=0, ge=0)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 floats: 1e-3 is a number, as everyone expects."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$"),
+    list("-+0123456789."),
+)
+
+
+def parse_yaml(text: str) -> Any:
+    """YAML text with floats such as 1e-3 read as numbers; whole numbers stay whole."""
+    value = yaml.load(text, Loader=_Loader)  # a SafeLoader subclass
+    return value
+
+
+def load_config(files: tuple[Path | str, ...] = (), settings: tuple[str, ...] = ()) -> Config:
+    """Defaults, then YAML files in order, then `section.key=value` settings.
+
+    Raises:
+        ConfigError: unreadable file, unknown key, wrong type or value out of range, in one line.
+    """
+    merged: dict[str, Any] = {}
+    origin = "configuration"
+    for file in files:
+        origin = str(file)
+        _merge(merged, _read(Path(file)))
+    for setting in settings:
+        key, separator, text = setting.partition("=")
+        if not separator or not key:
+            raise ConfigError(f"--set {setting}: write it as section.key=value")
+        value: Any
+        try:
+            value = parse_yaml(text)
+        except yaml.YAMLError:
+            value = text
+        for part in reversed(key.split(".")):
+            value = {part: value}
+        _merge(merged, value)
+        origin = f"--set {setting}"
+    try:
+        return Config.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError(f"{origin}: {_one_line(error)}") from error
+
+
+def dump_config(config: Config) -> str:
+    """The resolved configuration as YAML."""
+    return yaml.safe_dump(config.model_dump(), sort_keys=False)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = parse_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid YAML ({str(error).splitlines()[0]})") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: must hold sections such as `mapping:`, not a {type(data).__name__}")
+    return data
+
+
+def _merge(into: dict[str, Any], extra: dict[str, Any]) -> None:
+    for key, value in extra.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def _one_line(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    path = ".".join(str(p) for p in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(path, known_keys(), n=1, cutoff=0.0)
+        return f"unknown key {path}; did you mean {near[0]}?"
+    return f"{path} = {problem['input']!r}: {problem['msg'].lower()}"
+
+
+def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
+    """Dotted paths of all keys."""
+    keys: list[str] = []
+    for name, item in model.model_fields.items():
+        keys.append(prefix + name)
+        if isinstance(item.annotation, type) and issubclass(item.annotation, BaseModel):
+            keys += known_keys(item.annotation, f"{prefix}{name}.")
+    return keys

@@ -1,0 +1,1 @@
+"""Rigid motions, camera models and rays."""

@@ -1,0 +1,1 @@
+"""The hierarchical scene graph and its builders: places, objects, rooms."""

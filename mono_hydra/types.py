@@ -1,0 +1,175 @@
+"""Values that cross a module border: frozen records of numpy arrays.
+
+Frames and units: `T_a_b` maps points of b into a; camera axes right, down, forward; world z up;
+metres, seconds, radians. Depth is z along the optical axis, 0 where unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+F4 = NDArray[np.float32]
+F8 = NDArray[np.float64]
+U1 = NDArray[np.uint8]
+I4 = NDArray[np.int32]
+I8 = NDArray[np.int64]
+Bool = NDArray[np.bool_]
+
+CameraModel = Literal["pinhole", "radtan", "fisheye"]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Intrinsics of one image size; pixel centres lie at integer coordinates (OpenCV)."""
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    model: CameraModel = "pinhole"
+    distortion: tuple[float, ...] = ()  # radtan: k1 k2 p1 p2 [k3]; fisheye: k1 k2 k3 k4
+
+    @property
+    def K(self) -> F8:
+        """(3, 3) calibration matrix."""
+        return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
+
+    def vector(self) -> F8:
+        """(4,) fx, fy, cx, cy, the form the kernels take."""
+        return np.array([self.fx, self.fy, self.cx, self.cy])
+
+    def resized(self, width: int, height: int) -> Camera:
+        """The same view at another image size; the optical model is kept."""
+        sx, sy = width / self.width, height / self.height
+        return replace(
+            self,
+            width=width,
+            height=height,
+            fx=self.fx * sx,
+            fy=self.fy * sy,
+            cx=(self.cx + 0.5) * sx - 0.5,
+            cy=(self.cy + 0.5) * sy - 0.5,
+        )
+
+    def pinhole(self) -> Camera:
+        """The undistorted camera with the same matrix."""
+        return replace(self, model="pinhole", distortion=())
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One image with what the sensor knows about it; never depth, labels or a pose."""
+
+    index: int  # position in the sequence
+    stamp_s: float
+    rgb: U1  # (H, W, 3)
+    camera: Camera
+
+
+@dataclass(frozen=True, eq=False)
+class ImuSamples:
+    """Inertial samples in the body (IMU) frame."""
+
+    stamps_s: F8  # (N,)
+    gyro_rad_s: F8  # (N, 3)
+    accel_m_s2: F8  # (N, 3), +9.81 along world up at rest
+
+
+@dataclass(frozen=True, eq=False)
+class DepthImage:
+    """Depth as a sensor or a data set gives it, in its own camera, which shares the colour view."""
+
+    depth_m: F4  # (H, W), 0 where unknown
+    camera: Camera
+    stamp_s: float
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Depth and labels of one view on one pixel grid, rectified, with their uncertainty."""
+
+    camera: Camera  # pinhole
+    rgb: U1  # (H, W, 3)
+    depth_m: F4  # (H, W), 0 where unknown
+    depth_sigma: F4  # (H, W), standard deviation of ln depth
+    labels: U1  # (H, W), ids of `label_space`, 0 = unknown
+    confidence: F4  # (H, W), probability of the label
+    label_space: str
+    normals: F4 | None = None  # (H, W, 3), camera frame, towards the camera
+    edges: F4 | None = None  # (H, W), probability of an object edge
+
+
+@dataclass(frozen=True, eq=False)
+class TrackedPose:
+    """The estimate of one frame's pose."""
+
+    frame_index: int
+    stamp_s: float
+    T_world_camera: F8  # (4, 4)
+    state: Literal["initialising", "tracking", "degraded", "lost"] = "tracking"
+    covariance: F8 | None = None  # (6, 6) of (rotation, translation), right perturbation
+
+
+@dataclass(frozen=True, eq=False)
+class Keyframe:
+    """What fusion reads: one view, quantised as it lies in the store."""
+
+    id: int  # 0, 1, 2 ... in the order of the recording
+    frame_index: int
+    stamp_s: float
+    camera: Camera
+    T_world_camera: F8  # (4, 4), the pose it is fused with
+    rgb: U1  # (H, W, 3)
+    depth_m: F4  # (H, W)
+    depth_sigma: F4  # (H, W)
+    labels: U1  # (H, W)
+    confidence: F4  # (H, W)
+
+
+@dataclass(frozen=True, eq=False)
+class MeshBlock:
+    """Triangles of one voxel block; faces turn their front to free space."""
+
+    index: tuple[int, int, int]  # block coordinates
+    vertices_m: F4  # (V, 3) world
+    normals: F4  # (V, 3)
+    rgb: U1  # (V, 3)
+    labels: U1  # (V,)
+    confidence: F4  # (V,)
+    faces: I4  # (F, 3)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the poses, depth and labels of a run came from; printed first and saved."""
+
+    poses: Literal["dataset", "vio", "vo"]
+    depth: Literal["sensor", "m2h"]
+    labels: Literal["dataset", "m2h", "none"]
+    stand_in: bool = False
+    degrade: str = "none"
+
+
+@dataclass(frozen=True)
+class SequenceInfo:
+    """What is known about a recording before its first image is read."""
+
+    name: str
+    kind: str  # reader that understood it: scannet, sevenscenes, folder ...
+    camera: Camera
+    n_frames: int | None  # None for a stream
+    rate_hz: float
+    has_imu: bool = False
+    has_poses: bool = False
+    has_depth: bool = False
+    has_labels: bool = False
+    label_space: str = "nyu40"
+    up_world: tuple[float, float, float] | None = None  # unit vector in the set's world, if stated
+    T_body_camera: F8 | None = field(default=None, compare=False)
+    stand_in: bool = False
