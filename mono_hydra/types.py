@@ -173,3 +173,12 @@ class SequenceInfo:
     up_world: tuple[float, float, float] | None = None  # unit vector in the set's world, if stated
     T_body_camera: F8 | None = field(default=None, compare=False)
     stand_in: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class MovedKeyframe:
+    """A keyframe whose fused pose was replaced."""
+
+    id: int
+    T_world_camera_before: F8  # (4, 4)
+    T_world_camera_after: F8  # (4, 4)
