@@ -1,0 +1,1 @@
+"""Depth and labels of keyframes: given by the recording, degraded, or predicted."""

@@ -1,0 +1,1 @@
+"""Recordings: one reader a data set."""

@@ -1,4 +1,4 @@
-"""What every recording offers: frames and IMU to anyone, the reference only to whom the user allows."""
+"""What every recording offers: frames and IMU, and a reference for those allowed it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Camera poses: given by the recording, or estimated."""
