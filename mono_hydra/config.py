@@ -52,7 +52,8 @@ class MappingConfig(Section):
     truncation_behind_voxels: float = Field(default=2.0, ge=1.0, le=6.0)
     max_range_m: float = Field(default=5.0, gt=0.5, le=12.0)
     min_range_m: float = Field(default=0.15, ge=0.0)
-    min_weight: float = Field(default=0.5, ge=0.0)  # of all corners of a meshed cell
+    min_weight: float = Field(default=0.1, ge=0.0)  # of all corners of a meshed cell
+    max_weight: float = Field(default=100.0, gt=1.0)  # keeps old surfaces correctable
     window_radius_m: float = Field(default=8.0, gt=2.0)
     archive_ram_mb: float = Field(default=300.0, gt=0.0)
     refusion_tolerance_m: float = Field(default=0.01, ge=0.0)
@@ -61,7 +62,21 @@ class MappingConfig(Section):
 class PlacesConfig(Section):
     """Free-space grid, generalised Voronoi diagram and places."""
 
-    voxel_size_m: float = Field(default=0.20, ge=0.05, le=0.5)
+    voxel_size_m: float = Field(default=0.10, ge=0.05, le=0.5)  # doors are 0.7 m wide inside
+    free_margin_m: float = Field(default=0.02, ge=0.0)  # before the surface of a pixel
+    solid_band_m: float = Field(default=0.10, gt=0.0)  # behind it; inner walls are 0.10 m thick
+    min_free_views: int = Field(default=2, ge=1)
+    min_surface_views: int = Field(default=2, ge=1)
+    min_surface_share: float = Field(default=0.35, ge=0.0, le=1.0)  # of the views that saw it free
+    cell_m: float = Field(default=0.5, gt=0.1)  # one place a cell and connected medial piece
+    min_clearance_m: float = Field(default=0.25, gt=0.0)
+    merge_distance_m: float = Field(default=0.25, ge=0.0)
+    min_edge_clearance_m: float = Field(default=0.20, gt=0.0)
+    max_edge_m: float = Field(default=1.0, gt=0.1)
+    bridge_m: float = Field(default=2.0, gt=0.0)  # longest edge that joins separate components
+    min_component: int = Field(default=8, ge=1)  # smaller pieces of the graph are not shown
+    active_radius_m: float = Field(default=8.0, gt=1.0)  # of the camera
+    reach_m: float = Field(default=1.5, gt=0.5)  # how far a change moves the distance field
 
 
 class ObjectsConfig(Section):

@@ -208,6 +208,11 @@ class SceneGraph:
         self._children.setdefault(parent, set()).add(child)
         self.nx_graph.add_edge(child, parent, parent=parent)
 
+    def clear_parent(self, child: int) -> None:
+        """Leave a node without a parent."""
+        self._check(child)
+        self._detach(child)
+
     def _detach(self, child: int) -> None:
         parent = self._parent.pop(child, None)
         if parent is not None:

@@ -1,0 +1,136 @@
+"""The mesh, block by block, made anew only where the volume changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mono_hydra.mapping import mesh_kernels as kernels
+from mono_hydra.mapping.marching_cubes_table import EDGES, triangle_table
+from mono_hydra.mapping.volume import BlockIndex, Volume
+from mono_hydra.mapping.volume_kernels import unpack
+from mono_hydra.types import F4, F8, I4, I8, U1, MeshBlock
+
+_MAX_VERTICES, _MAX_FACES = 3 * 9 * 9 * 8, 5 * 512
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """One mesh of all blocks; border vertices merged."""
+
+    vertices_m: F4  # (V, 3)
+    normals: F4  # (V, 3)
+    rgb: U1  # (V, 3)
+    labels: U1  # (V,)
+    confidence: F4  # (V,)
+    faces: I4  # (F, 3)
+
+
+class MeshBuilder:
+    """Keeps one `MeshBlock` per voxel block that holds a surface."""
+
+    def __init__(self) -> None:
+        self.blocks: dict[BlockIndex, MeshBlock] = {}
+        self._table = triangle_table()
+        self._edges = np.array(EDGES, np.int32)
+        self._grid = np.empty((9, 9, 9), np.float32)
+        self._source = np.zeros((9, 9, 9), np.int64)
+        self._vertex_of_edge = np.empty((3, 9, 9, 9), np.int32)
+        self._out = (
+            np.empty((_MAX_VERTICES, 3), np.float32),
+            np.empty((_MAX_VERTICES, 3), np.float32),
+            np.empty((_MAX_VERTICES, 3), np.uint8),
+            np.empty(_MAX_VERTICES, np.uint8),
+            np.empty(_MAX_VERTICES, np.float32),
+            np.empty((_MAX_FACES, 3), np.int32),
+        )
+
+    def step(self, volume: Volume, changed_keys: I8) -> dict[BlockIndex, MeshBlock | None]:
+        """Make anew the blocks that use a changed one; None where no surface is left."""
+        changed: dict[BlockIndex, MeshBlock | None] = {}
+        keys = _with_lower_neighbours(changed_keys)
+        slots = volume.blocks.find(_upper_neighbours(keys)).reshape(-1, 8)
+        for ijk, block_slots in zip(unpack(keys), slots, strict=True):
+            index: BlockIndex = (int(ijk[0]), int(ijk[1]), int(ijk[2]))
+            block = self._extract(volume, index, ijk, block_slots) if block_slots[0] >= 0 else None
+            if block is not None:
+                self.blocks[index] = changed[index] = block
+            elif index in self.blocks:
+                del self.blocks[index]
+                changed[index] = None
+        return changed
+
+    def _extract(self, volume: Volume, index: BlockIndex, ijk: I8, slots: I4) -> MeshBlock | None:
+        n_vertices, n_faces = kernels.extract(
+            slots, ijk, volume.config.voxel_size_m, volume.config.min_weight, *volume.blocks.arrays(),
+            self._table, self._edges, self._grid, self._source, self._vertex_of_edge, *self._out,
+        )
+        if n_faces == 0:
+            return None
+        vertices, normals, rgb, labels, confidence = (a[:n_vertices].copy() for a in self._out[:5])
+        faces = self._out[5][:n_faces].copy()
+        return MeshBlock(index, vertices, normals, rgb, labels, confidence, faces)
+
+    def merged(self) -> Mesh:
+        """All blocks as one mesh: equal border vertices joined, normals smooth across borders."""
+        return merge_blocks([self.blocks[index] for index in sorted(self.blocks)])
+
+
+def merge_blocks(blocks: list[MeshBlock]) -> Mesh:
+    """Join blocks; vertices equal to 0.01 mm become one, faces without area are dropped."""
+    if not blocks:
+        empty = np.zeros((0, 3), np.float32)
+        return Mesh(
+            empty, empty, np.zeros((0, 3), np.uint8), np.zeros(0, np.uint8), np.zeros(0, np.float32),
+            np.zeros((0, 3), np.int32),
+        )
+    vertices = np.concatenate([b.vertices_m for b in blocks])
+    counts = np.cumsum([0] + [len(b.vertices_m) for b in blocks[:-1]])
+    faces = np.concatenate([b.faces + n for b, n in zip(blocks, counts, strict=True)])
+    quantised = np.round(vertices.astype(np.float64) * 1e5).astype(np.int64)
+    _, first, merged = np.unique(quantised, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first, kind="stable")  # keep the order of first appearance
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    faces = rank[merged.reshape(-1)][faces]
+    keep = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
+    faces = np.ascontiguousarray(faces[keep], np.int32)
+    chosen = first[order]
+    joined = vertices[chosen]
+    normals = _vertex_normals(joined.astype(np.float64), faces)
+    return Mesh(
+        joined, normals,
+        np.concatenate([b.rgb for b in blocks])[chosen],
+        np.concatenate([b.labels for b in blocks])[chosen],
+        np.concatenate([b.confidence for b in blocks])[chosen],
+        faces,
+    )
+
+
+def _vertex_normals(vertices_m: F8, faces: I4) -> F4:
+    normals = np.zeros_like(vertices_m)
+    kernels.accumulate_normals(faces, vertices_m, normals)
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    return (normals / np.maximum(length, 1e-12)).astype(np.float32)
+
+
+_CUBE = np.array([[d & 1, d >> 1 & 1, d >> 2 & 1] for d in range(8)], np.int64)
+
+
+def _upper_neighbours(keys: I8) -> I8:
+    """(N * 8,) keys of each block and its seven upper neighbours."""
+    return _pack_all((unpack(keys)[:, None, :] + _CUBE[None]).reshape(-1, 3))
+
+
+def _with_lower_neighbours(keys: I8) -> I8:
+    """Keys of the blocks and of all that sample them, ascending."""
+    return np.unique(_pack_all((unpack(keys)[:, None, :] - _CUBE[None]).reshape(-1, 3)))
+
+
+def _pack_all(ijk: I8) -> I8:
+    shifted = ijk + (1 << 20)
+    return (shifted[:, 0] << 42) | (shifted[:, 1] << 21) | shifted[:, 2]
+
+
+

@@ -1,0 +1,149 @@
+"""The figure of docs/architecture.md as a loop: one call a stage, nothing else.
+
+Sequence -> Tracker -> Predictor -> KeyframeStore -> Volume -> Mesh -> GraphBuilder -> SceneGraph;
+viewer, recorder, timer and progress bar observe the `Step` of each frame.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from mono_hydra.config import Config
+from mono_hydra.graph.builder import GraphBuilder
+from mono_hydra.graph.scene_graph import SceneGraph
+from mono_hydra.labels import LabelSpace
+from mono_hydra.mapping.keyframes import KeyframePolicy, KeyframeStore
+from mono_hydra.mapping.mesh import MeshBuilder
+from mono_hydra.mapping.volume import BlockIndex, Volume
+from mono_hydra.types import F8, Frame, Keyframe, MeshBlock, MovedKeyframe, Prediction, TrackedPose
+
+
+class Tracker(Protocol):
+    """Finds the pose of each frame."""
+
+    def step(self, frame: Frame) -> TrackedPose | None:
+        """Pose of a frame, None where there is none."""
+        ...
+
+
+class Predictor(Protocol):
+    """Gives depth and labels of a keyframe."""
+
+    def step(self, frame: Frame, T_world_camera: F8) -> Prediction | None:
+        """Prediction of a frame, None where there is none."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What one frame brought."""
+
+    frame: Frame
+    tracked: TrackedPose
+    keyframe: Keyframe | None = None
+    prediction: Prediction | None = None
+    changed_mesh: dict[BlockIndex, MeshBlock | None] = field(default_factory=dict)
+    graph: SceneGraph | None = None
+    timing_ms: dict[str, float] = field(default_factory=dict)
+
+
+class Observer(Protocol):
+    """Looks at steps; never changes them."""
+
+    def step(self, step: Step) -> None:
+        """See one step."""
+        ...
+
+
+class StageTimer:
+    """Wall-clock milliseconds of each stage in one step."""
+
+    def __init__(self) -> None:
+        self.ms: dict[str, float] = {}
+        self._last_s = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """Give the time since the last lap to `stage`."""
+        now_s = time.perf_counter()
+        self.ms[stage] = (now_s - self._last_s) * 1e3
+        self._last_s = now_s
+
+
+class Pipeline:
+    """Synchronous loop; the same input gives the same map, byte for byte."""
+
+    def __init__(
+        self, config: Config, label_space: LabelSpace, tracker: Tracker, predictor: Predictor,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self.config = config
+        self.tracker = tracker
+        self.predictor = predictor
+        self.observers = list(observers)
+        self.keyframe_policy = KeyframePolicy(config.keyframes)
+        self.keyframes = KeyframeStore(config.keyframes, config.mapping.refusion_tolerance_m)
+        self.volume = Volume(config.mapping, label_space)
+        self.mesh = MeshBuilder()
+        self.graph = GraphBuilder(config, label_space)
+        self.lost: dict[str, int] = {}
+        self._trajectory: list[tuple[float, F8]] = []
+        self._moved: list[MovedKeyframe] = []
+
+    def run(self, frames: Iterable[Frame]) -> None:
+        """Process all frames; observers see each step."""
+        for frame in frames:
+            step = self.process(frame)
+            if step is not None:
+                for observer in self.observers:
+                    observer.step(step)
+
+    def process(self, frame: Frame) -> Step | None:
+        """One frame through the figure; None where the tracker has no pose."""
+        timer = StageTimer()
+        tracked = self.tracker.step(frame)
+        timer.lap("tracking")
+        if tracked is None:
+            self.lost["no pose"] = self.lost.get("no pose", 0) + 1
+            return None
+        self._trajectory.append((frame.stamp_s, tracked.T_world_camera))
+        if not self.keyframe_policy.step(tracked):
+            return Step(frame, tracked, timing_ms=timer.ms)
+        prediction = self.predictor.step(frame, tracked.T_world_camera)
+        timer.lap("perception")
+        if prediction is None:
+            self.lost["no depth"] = self.lost.get("no depth", 0) + 1
+            return Step(frame, tracked, timing_ms=timer.ms)
+        self.keyframe_policy.observe_depth(prediction.depth_m)
+        keyframe = self.keyframes.add(frame, prediction, tracked)
+        timer.lap("keyframe")
+        moved, self._moved = self._moved, []
+        changed_blocks = self.volume.step(keyframe, moved, self.keyframes.get)
+        timer.lap("fusion")
+        changed_mesh = self.mesh.step(self.volume, changed_blocks)
+        timer.lap("mesh")
+        graph = self.graph.step(keyframe, moved, self.keyframes.get, changed_mesh)
+        timer.lap("graph")
+        return Step(frame, tracked, keyframe, prediction, changed_mesh, graph, timer.ms)
+
+    def correct(self, poses: dict[int, F8]) -> None:
+        """Replace poses of fused keyframes; the next step re-fuses what they touched."""
+        self._moved.extend(self.keyframes.correct(poses))
+
+    def finish(self) -> SceneGraph:
+        """The final scene graph."""
+        return self.graph.finish()
+
+    def trajectory(self) -> tuple[F8, F8]:
+        """Stamps (N,) and final T_world_camera (N, 4, 4) of every tracked frame."""
+        stamps = np.array([s for s, _ in self._trajectory])
+        poses = np.array([T for _, T in self._trajectory]).reshape(-1, 4, 4)
+        return stamps, poses
+
+    def close(self) -> None:
+        """Release spill files."""
+        self.keyframes.close()
