@@ -30,6 +30,7 @@ from mono_hydra.types import (
     Keyframe,
     MeshBlock,
     Prediction,
+    SequenceInfo,
     TrackedPose,
 )
 
@@ -278,3 +279,9 @@ def flat_steps(n: int = 12, width: int = 64, height: int = 48) -> list[FakeStep]
             FakeStep(frame, tracked, keyframe, prediction, {block.index: block}, graph, timing)
         )
     return steps
+
+
+def sequence_info(*, stand_in: bool = False) -> SequenceInfo:
+    """Facts about the walk through the flat."""
+    camera = Camera(64, 48, 51.2, 51.2, 31.5, 23.5)
+    return SequenceInfo("flat", "simulated", camera, 12, 4.0, stand_in=stand_in)
