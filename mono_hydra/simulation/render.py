@@ -1,0 +1,161 @@
+"""Pictures of a house: cast views shaded with textures, baked light and highlights.
+
+    renderer = make_renderer(house, seed=7)
+    rendered = renderer.render_view(T_world_camera, camera)
+
+`Rendered.linear` is proportional to scene radiance; `rgb` is the same through the house's fixed
+exposure and the tone curve. A moving camera's exposure, noise and lens belong to `camera_effects`.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mono_hydra.simulation import render_kernels
+from mono_hydra.simulation.house import House
+from mono_hydra.simulation.light import BakedLight, LightOptions, TimeOfDay, bake_light
+from mono_hydra.simulation.materials import Atlas, build_atlas, to_linear
+from mono_hydra.simulation.scene import HouseScene, View
+from mono_hydra.types import F4, F8, U1, Camera
+
+N_THREADS = 2
+CURVE_SIZE = 4096
+WHITE_AT = 3.0  # linear light (mid grey 0.2) at which the film is white
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered:
+    """One view with its truth."""
+
+    rgb: U1  # (H, W, 3) through fixed exposure, no noise
+    linear: F4  # (H, W, 3) radiance, unexposed
+    depth_m: F4  # (H, W), 0 = nothing
+    labels: U1  # (H, W) NYU40 ids
+    instances: Any  # (H, W) uint16
+    rooms: U1  # (H, W)
+
+
+class Renderer:
+    """Shades views of one house."""
+
+    def __init__(self, scene: HouseScene, atlas: Atlas, light: BakedLight) -> None:
+        self.scene = scene
+        self.atlas = atlas
+        self.light = light
+        self._table = _material_table(scene, atlas)
+        self._density = _texture_density(scene)
+        self._decode = to_linear(np.arange(256) / 255.0).astype(np.float32)
+        self._curve = tone_curve()
+        self._threads = ThreadPoolExecutor(N_THREADS)
+
+    def render_view(self, T_world_camera: F8, camera: Camera) -> Rendered:
+        """Cast and shade one view."""
+        return self.render(self.scene.view(T_world_camera, camera), T_world_camera, camera)
+
+    def render(self, view: View, T_world_camera: F8, camera: Camera) -> Rendered:
+        """Shade a cast view."""
+        linear = self.shade(view, T_world_camera, camera)
+        return Rendered(
+            rgb=self.develop(linear, self.light.exposure),
+            linear=linear,
+            depth_m=view.depth_m,
+            labels=view.labels,
+            instances=view.instances,
+            rooms=view.rooms,
+        )
+
+    def shade(self, view: View, T_world_camera: F8, camera: Camera) -> F4:
+        """(H, W, 3) radiance of each pixel."""
+        linear = np.empty((*view.depth_m.shape, 3), np.float32)
+        scene, atlas, light = self.scene, self.atlas, self.light
+        centre = np.ascontiguousarray(T_world_camera[:3, 3], np.float64)
+
+        def rows(first: int, last: int) -> None:
+            render_kernels.shade_rows(
+                first, last, linear, view.triangle, view.bary, view.depth_m, view.normals_world,
+                centre, 1.0 / camera.fx, scene.vertices_m, scene.triangles, scene.uv, self._density,
+                scene.material, scene.room, atlas.texels, atlas.layer_start, atlas.layer_size,
+                atlas.layer_of_material, self._table, self._decode, light.corner, light.cells,
+                light.node_start, light.nodes, light.emission, light.lights, light.light_start,
+                light.ambient,
+            )  # fmt: skip
+
+        self._by_rows(rows, linear.shape[0])
+        return linear
+
+    def develop(self, linear: F4, exposure: float, white: F8 | None = None) -> U1:
+        """(H, W, 3) display values of a linear picture.
+
+        Args:
+            linear: (H, W, 3) radiance.
+            exposure: factor on radiance; mid grey lies at 0.2 after it.
+            white: (3,) further gains of red, green, blue.
+        """
+        rgb = np.empty(linear.shape, np.uint8)
+        gain = (exposure * (np.ones(3) if white is None else white)).astype(np.float32)
+
+        def rows(first: int, last: int) -> None:
+            render_kernels.develop_rows(first, last, linear, gain, self._curve, rgb)
+
+        self._by_rows(rows, linear.shape[0])
+        return rgb
+
+    def _by_rows(self, work: Any, n_rows: int) -> None:
+        """Run `work(first, last)` over all rows on the threads; rows are independent."""
+        edges = np.linspace(0, n_rows, 2 * N_THREADS + 1).astype(int)
+        list(self._threads.map(work, edges[:-1], edges[1:]))
+
+
+def make_renderer(
+    house: House,
+    seed: int,
+    *,
+    options: LightOptions | None = None,
+    time: TimeOfDay | None = None,
+    scene: HouseScene | None = None,
+) -> Renderer:
+    """Everything needed to take pictures of a house: textures painted, light baked.
+
+    Args:
+        house: the house.
+        seed: decides the time of day and which lamps are lit.
+        options: fineness of the light.
+        time: day, evening or night instead of the seed's choice.
+        scene: the house's scene, if it exists already.
+    """
+    scene = scene or HouseScene(house)
+    atlas = build_atlas(scene.materials)
+    light = bake_light(scene, atlas, np.random.default_rng([seed, 4711]), options, time)
+    return Renderer(scene, atlas, light)
+
+
+def tone_curve() -> F4:
+    """(CURVE_SIZE + 1,) display value 0..255 over sqrt(linear) from 0 to 4: film shoulder, then sRGB."""
+    linear = np.linspace(0.0, 4.0, CURVE_SIZE) ** 2
+    film = linear * (1.0 + linear / WHITE_AT**2) / (1.0 + linear * 0.85)
+    film = np.clip(film, 0.0, 1.0)
+    display = np.where(film <= 0.0031308, 12.92 * film, 1.055 * film ** (1 / 2.4) - 0.055)
+    return np.append(display, display[-1]).astype(np.float32) * np.float32(255.0)
+
+
+def _material_table(scene: HouseScene, atlas: Atlas) -> F4:
+    """(M, 12) rows as `render_kernels.shade_rows` reads them."""
+    table = np.zeros((len(scene.materials), 12), np.float32)
+    table[:, 0] = atlas.per_m
+    table[:, 1] = atlas.is_rectangle
+    table[:, 2:5] = atlas.colour
+    table[:, 5:8] = atlas.colour2
+    table[:, 8] = atlas.gloss
+    table[:, 9] = [m.kind == "metal" for m in scene.materials]
+    return table
+
+
+def _texture_density(scene: HouseScene) -> F4:
+    """(T,) units of uv per metre of surface."""
+    edge_a, edge_b = scene.uv[:, 1] - scene.uv[:, 0], scene.uv[:, 2] - scene.uv[:, 0]
+    area = 0.5 * np.abs(edge_a[:, 0] * edge_b[:, 1] - edge_a[:, 1] * edge_b[:, 0])
+    return np.sqrt(area / scene.area_m2).astype(np.float32)
