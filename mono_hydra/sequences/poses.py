@@ -105,3 +105,33 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read as text; check the file") from error
+
+
+def interpolate_poses(
+    stamps_s: F8, T_world_camera: F8, wanted_s: F8, *, max_gap_s: float = 0.06
+) -> list[F8 | None]:
+    """Poses at the wanted stamps, on the screw between the two poses around each.
+
+    Args:
+        stamps_s: (N,) sorted stamps of the poses.
+        T_world_camera: (N, 4, 4), NaN where unknown.
+        wanted_s: (M,) stamps to interpolate at.
+        max_gap_s: poses further apart are not bridged; then the nearest within 20 ms is taken.
+
+    Returns:
+        One pose or None for each wanted stamp.
+    """
+    good = np.isfinite(T_world_camera).all(axis=(1, 2))
+    stamps_s, T_world_camera = stamps_s[good], T_world_camera[good]
+    nearest = match_stamps(wanted_s, stamps_s, 0.020)
+    after = np.searchsorted(stamps_s, wanted_s)
+    poses: list[F8 | None] = []
+    for wanted, right, near in zip(wanted_s, after, nearest, strict=True):
+        left = right - 1
+        if 0 < right < len(stamps_s) and stamps_s[right] - stamps_s[left] <= max_gap_s:
+            share = (wanted - stamps_s[left]) / (stamps_s[right] - stamps_s[left])
+            step = se3.log(se3.inverse(T_world_camera[left]) @ T_world_camera[right])
+            poses.append(np.asarray(T_world_camera[left] @ se3.exp(share * step)))
+        else:
+            poses.append(None if near is None else np.asarray(T_world_camera[near]))
+    return poses
