@@ -1,0 +1,209 @@
+"""Rooms: basins of the footprint cut at doors, carried to the places, named by what stands in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from mono_hydra.config import RoomsConfig
+from mono_hydra.graph import room_filtration as filtration
+from mono_hydra.graph.doors import Link, door_evidence, door_links
+from mono_hydra.graph.footprint import Footprint, footprints
+from mono_hydra.graph.places import PlaceLayer
+from mono_hydra.graph.rooms_kernels import basins
+from mono_hydra.graph.scene_graph import Door, ObjectAttributes, RoomAttributes
+from mono_hydra.labels.label_space import LabelSpace
+from mono_hydra.types import F8, I4, Bool, MeshBlock
+
+
+@dataclass(frozen=True, eq=False)
+class RoomLayer:
+    """Rooms after a step."""
+
+    rooms: dict[int, RoomAttributes]
+    room_of_place: dict[int, int]  # place id -> room id, -1 without a room
+    doors: tuple[tuple[int, int, Door], ...]  # first room < second room
+    curve: filtration.FiltrationCurve  # of the places, for the debug plot
+    delta_m: float  # dilation that the plateau rule chose
+    storeys: tuple[dict[str, float], ...] = ()  # {"id", "floor_z", "ceiling_z"}, lowest first
+
+
+EMPTY_CURVE = filtration.FiltrationCurve(np.zeros(0), np.zeros(0, np.int64))
+
+
+class RoomsBuilder:
+    """Partitions the places into rooms with stable ids."""
+
+    def __init__(self, config: RoomsConfig, label_space: LabelSpace) -> None:
+        self.config = config
+        self.label_space = label_space
+        self._room_of_place: dict[int, int] = {}
+        self._next_id = 0
+        self._wait = 0
+        self._layer = RoomLayer({}, {}, (), EMPTY_CURVE, 0.0)
+
+    def step(
+        self,
+        layer: PlaceLayer,
+        objects: Sequence[tuple[int, ObjectAttributes]],
+        changed_mesh: Mapping[tuple[int, int, int], MeshBlock | None],
+        stamp_s: float,
+    ) -> RoomLayer:
+        """Renew the partition; large maps do so less often, so that a step's mean cost stays."""
+        self._wait -= 1
+        if self._wait > 0 or len(layer.ids) == 0:
+            return self._carried(layer)
+        self._wait = len(layer.ids) // self.config.places_per_update
+        return self.finish(layer, objects)
+
+    def finish(
+        self, layer: PlaceLayer, objects: Sequence[tuple[int, ObjectAttributes]]
+    ) -> RoomLayer:
+        """The partition of the whole layer now."""
+        if len(layer.ids) == 0 or layer.free_space is None:
+            return self._layer
+        maps = footprints(layer.free_space, self.config)
+        seed = np.full(len(layer.ids), -1, np.int32)
+        storey_of = _storeys(layer.positions_m, maps)
+        masks: list[tuple[int, Bool]] = []
+        doors: list[tuple[int, int, Door]] = []
+        for storey, footprint in enumerate(maps):
+            label, links = partition(footprint, self.config)
+            first = len(masks)
+            numbers = np.unique(label[label >= 0])
+            member = np.flatnonzero(storey_of == storey)
+            cell = footprint.cell_of(layer.positions_m[member])
+            basin = label[cell[:, 0], cell[:, 1]]
+            seed[member] = np.where(basin >= 0, first + np.searchsorted(numbers, basin), -1)
+            masks += [(storey, label == n) for n in numbers]
+            at = {int(n): first + k for k, n in enumerate(numbers)}
+            doors += [(at[k.basins[0]], at[k.basins[1]], k.door) for k in links]
+        index = np.searchsorted(layer.ids, layer.edges).astype(np.int32)
+        room = filtration.grow(seed, index, layer.edge_clearance_m)
+        if not (room >= 0).any():
+            room[:] = 0
+            masks = [(0, maps[0].floor)]
+        ids = self._stable_ids(layer, room, len(masks))
+        curve = filtration.filtration(
+            len(layer.ids), index, layer.edge_clearance_m, self.config.min_seed_places
+        )
+        plateau = filtration.choose_plateau(
+            filtration.plateaus(curve, self.config.min_dilation_m, self.config.max_dilation_m),
+            self.config.plateau_ratio,
+        )
+        rooms = {
+            ids[n]: _attributes(maps[storey], storey, mask, layer.positions_m[room == n])
+            for n, (storey, mask) in enumerate(masks)
+            if ids[n] >= 0
+        }
+        known = tuple(
+            (min(ids[a], ids[b]), max(ids[a], ids[b]), door)
+            for a, b, door in doors
+            if ids[a] >= 0 and ids[b] >= 0
+        )
+        of_place = {
+            int(p): (ids[n] if n >= 0 else -1)
+            for p, n in zip(layer.ids.tolist(), room.tolist(), strict=True)
+        }
+        self._room_of_place = of_place
+        delta = plateau.low_m if plateau else 0.0
+        storeys = tuple(
+            {"id": float(n), "floor_z": m.floor_z_m, "ceiling_z": m.ceiling_z_m}
+            for n, m in enumerate(maps)
+        )
+        rooms = dict(sorted(rooms.items()))
+        self._layer = RoomLayer(rooms, dict(of_place), known, curve, delta, storeys)
+        return self._layer
+
+    def _carried(self, layer: PlaceLayer) -> RoomLayer:
+        """The last partition with the places of now; new ones wait for the next partition."""
+        if len(layer.changed_ids) == 0 and len(layer.removed_ids) == 0:
+            return self._layer
+        of_place = self._room_of_place
+        for place in layer.removed_ids.tolist():
+            of_place.pop(place, None)
+        for place in layer.changed_ids.tolist():
+            of_place.setdefault(place, -1)
+        return replace(self._layer, room_of_place=dict(of_place))
+
+    def _stable_ids(self, layer: PlaceLayer, room: I4, n_rooms: int) -> list[int]:
+        """Id of each room: the former room that it shares most places with, else a new id."""
+        former = np.array([self._room_of_place.get(p, -1) for p in layer.ids.tolist()], np.int64)
+        ids = [-1] * n_rooms
+        both = (former >= 0) & (room >= 0)
+        pairs, shared = np.unique(
+            np.stack([room[both], former[both]], axis=1), axis=0, return_counts=True
+        )
+        taken: set[int] = set()
+        for k in np.lexsort((pairs[:, 1], pairs[:, 0], -shared)):
+            n, old = int(pairs[k, 0]), int(pairs[k, 1])
+            if ids[n] < 0 and old not in taken:
+                ids[n] = old
+                taken.add(old)
+        for n in range(n_rooms):
+            if ids[n] < 0 and (room == n).any():
+                ids[n] = self._next_id
+                self._next_id += 1
+        return ids
+
+
+def partition(footprint: Footprint, c: RoomsConfig) -> tuple[I4, list[Link]]:
+    """Basin label (X, Y) of each open cell, -1 elsewhere, and the doors between basins."""
+    closed = footprint.open & ~footprint.lintel
+    level = cv2.distanceTransform(closed.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    level = np.maximum(level - 0.5, 0.0).astype(np.float32) * np.float32(footprint.cell_m)
+    half = np.where(footprint.lintel, footprint.radius_m, level)
+    # cells under lintels are flooded last, from their middle, so that rooms meet in mid door
+    level = np.where(footprint.lintel, footprint.radius_m * np.float32(1e-3), level)
+    cells = np.flatnonzero(footprint.open)
+    order = cells[np.lexsort((cells, -level.ravel()[cells]))]
+    label = np.empty(level.shape, np.int32)
+    links = np.empty((4096, 3), np.int32)
+    least = max(1, round(c.min_room_area_m2 / footprint.cell_m**2 * 0.4))
+    n = basins(
+        order, level, np.ascontiguousarray(half, np.float32), footprint.lintel.astype(np.uint8),
+        door_evidence(footprint), 0.5 * c.max_door_width_m, least, label, links,
+    )  # fmt: skip
+    size = np.bincount(label[label >= 0], minlength=label.size)
+    label[(label >= 0) & (size[label] < c.min_room_area_m2 / footprint.cell_m**2)] = -1
+    return label, door_links(footprint, label, links[:n])
+
+
+def _storeys(positions_m: F8, maps: list[Footprint]) -> I4:
+    """Storey of each place: the highest floor below it."""
+    floors = np.array([m.floor_z_m for m in maps])
+    return np.maximum(np.searchsorted(floors, positions_m[:, 2] + 0.05) - 1, 0)
+
+
+def _attributes(footprint: Footprint, storey: int, mask: Bool, places_m: F8) -> RoomAttributes:
+    polygon = outline(footprint, mask)
+    area = float(cv2.contourArea(polygon.astype(np.float32))) if len(polygon) >= 3 else 0.0
+    if len(places_m):
+        position = places_m.mean(axis=0)
+    else:
+        cells = np.argwhere(mask)
+        position = np.append(footprint.point_of(cells).mean(axis=0), footprint.floor_z_m + 1.2)
+    return RoomAttributes(
+        position_m=position,
+        polygon_m=polygon,
+        floor_z_m=footprint.floor_z_m,
+        ceiling_z_m=footprint.ceiling_z_m,
+        area_m2=area,
+        storey=storey,
+    )
+
+
+def outline(footprint: Footprint, mask: Bool) -> F8:
+    """Counter-clockwise outline (N, 2) of the largest piece of a mask, grown to the walls."""
+    grown = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8))
+    contours, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not contours:
+        return np.zeros((0, 2))
+    contour = cv2.approxPolyDP(max(contours, key=cv2.contourArea), 1.2, True)[:, 0, ::-1]
+    polygon = footprint.point_of(contour)
+    x, y = polygon[:, 0], polygon[:, 1]
+    signed = float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))
+    return polygon if signed > 0 else polygon[::-1]
