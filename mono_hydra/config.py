@@ -83,6 +83,11 @@ class ObjectsConfig(Section):
     """Instances of object classes."""
 
     update_interval_s: float = Field(default=0.0, ge=0.0)
+    max_depth_m: float = Field(default=4.5, gt=0.5, le=12.0)  # farther pixels make no object
+    min_segment_px: int = Field(default=16, ge=4)  # at 320x240
+    points_per_segment: int = Field(default=600, ge=50)
+    min_views: int = Field(default=3, ge=1)
+    margin_m: float = Field(default=0.05, gt=0.0)  # a surface this near is the same one
 
 
 class RoomsConfig(Section):
@@ -90,6 +95,15 @@ class RoomsConfig(Section):
 
     min_dilation_m: float = Field(default=0.5, gt=0.0)
     max_dilation_m: float = Field(default=1.2, gt=0.0)
+    plateau_ratio: float = Field(default=0.15, ge=0.0, le=1.0)
+    min_seed_places: int = Field(default=10, ge=1)
+    eye_low_m: float = Field(default=1.3, gt=0.0)  # above most furniture, below every lintel
+    eye_high_m: float = Field(default=1.9, gt=0.0)
+    lintel_low_m: float = Field(default=2.0, gt=0.0)
+    lintel_high_m: float = Field(default=2.35, gt=0.0)  # below every ceiling
+    max_door_width_m: float = Field(default=1.1, gt=0.0)  # wider openings need a lintel
+    min_room_area_m2: float = Field(default=1.2, gt=0.0)
+    places_per_update: int = Field(default=400, ge=1)  # rooms are renewed every N/this keyframes
 
 
 class ViewConfig(Section):
@@ -119,7 +133,9 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$"),
+    re.compile(
+        r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$"
+    ),
     list("-+0123456789."),
 )
 
@@ -175,7 +191,9 @@ def _read(path: Path) -> dict[str, Any]:
     if data is None:
         return {}
     if not isinstance(data, dict):
-        raise ConfigError(f"{path}: must hold sections such as `mapping:`, not a {type(data).__name__}")
+        raise ConfigError(
+            f"{path}: must hold sections such as `mapping:`, not a {type(data).__name__}"
+        )
     return data
 
 
