@@ -1,4 +1,4 @@
-"""A label space: which ids exist, what they are called, how they are drawn, what they mean to the map.
+"""A label space: which ids exist, their names and colours, and what they mean to the map.
 
 Kinds: `structure` builds the house, `object` becomes an object node, `dynamic` is never fused,
 `ignore` carries no meaning. Id 0 is `unknown` in every space.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import yaml
@@ -116,7 +116,9 @@ def load_label_space(name: str | Path) -> LabelSpace:
     else:
         where, source = f"label space {name}", Path(str(spaces / f"{name}.yaml"))
     if not source.is_file():
-        known = ", ".join(sorted(Path(str(p)).stem for p in spaces.iterdir() if p.name.endswith(".yaml")))
+        known = ", ".join(
+            sorted(Path(str(p)).stem for p in spaces.iterdir() if p.name.endswith(".yaml"))
+        )
         raise LabelError(f"{where}: not found; known label spaces are {known}, or give a YAML file")
     try:
         data = yaml.safe_load(source.read_text(encoding="utf-8"))
@@ -127,7 +129,9 @@ def load_label_space(name: str | Path) -> LabelSpace:
 
 def _checked(where: str, name: str, data: object) -> LabelSpace:
     if not isinstance(data, dict) or not isinstance(data.get("labels"), list):
-        raise LabelError(f"{where}: needs a list `labels`; copy mono_hydra/labels/spaces/nyu40.yaml")
+        raise LabelError(
+            f"{where}: needs a list `labels`; copy mono_hydra/labels/spaces/nyu40.yaml"
+        )
     labels = tuple(_label(where, row) for row in data["labels"])
     ids = [label.id for label in labels]
     names = [n.casefold() for label in labels for n in (label.name, *label.aliases)]
@@ -135,23 +139,54 @@ def _checked(where: str, name: str, data: object) -> LabelSpace:
         raise LabelError(f"{where}: an id or a name occurs twice; give each label its own")
     if not any(label.id == 0 and label.name == "unknown" for label in labels):
         raise LabelError(f"{where}: id 0 must be named unknown; add it")
-    return LabelSpace(str(data.get("name", name)), labels, data.get("remaps") or {})
+    return LabelSpace(str(data.get("name", name)), labels, _remaps(where, data, set(names)))
+
+
+def _remaps(where: str, data: dict[str, Any], names: set[str]) -> dict[str, dict[str, str]]:
+    remaps = data.get("remaps") or {}
+    if not isinstance(remaps, dict) or not all(isinstance(m, dict) for m in remaps.values()):
+        raise LabelError(f"{where}: `remaps` needs, per target space, lines `name: target`")
+    for target, mapping in remaps.items():
+        for source in mapping:
+            if str(source).casefold() not in names:
+                raise LabelError(f"{where}: remap to {target} names {source!r}, which is no label")
+    return {
+        str(target): {str(a): str(b) for a, b in mapping.items()}
+        for target, mapping in remaps.items()
+    }
 
 
 def _label(where: str, row: object) -> Label:
     if not isinstance(row, dict) or not {"id", "name", "kind", "rgb"} <= row.keys():
         raise LabelError(f"{where}: label {row!r} needs id, name, kind and rgb")
     if row["kind"] not in KINDS:
-        raise LabelError(f"{where}: kind {row['kind']!r} of {row['name']} is not one of {', '.join(KINDS)}")
+        raise LabelError(
+            f"{where}: kind {row['kind']!r} of {row['name']} is not one of {', '.join(KINDS)}"
+        )
     if not (isinstance(row["id"], int) and 0 <= row["id"] <= 255):
-        raise LabelError(f"{where}: id {row['id']!r} of {row['name']} must be a whole number 0..255")
-    r, g, b = row["rgb"]
-    return Label(row["id"], str(row["name"]), row["kind"], (int(r), int(g), int(b)),
-                 bool(row.get("surface", False)), tuple(row.get("aliases", ())))
+        raise LabelError(
+            f"{where}: id {row['id']!r} of {row['name']} must be a whole number 0..255"
+        )
+    colour = row["rgb"]
+    if not (
+        isinstance(colour, list)
+        and len(colour) == 3
+        and all(isinstance(value, int) and 0 <= value <= 255 for value in colour)
+    ):
+        raise LabelError(f"{where}: rgb of {row['name']} must be three whole numbers 0..255")
+    r, g, b = colour
+    return Label(
+        row["id"],
+        str(row["name"]),
+        row["kind"],
+        (int(r), int(g), int(b)),
+        bool(row.get("surface", False)),
+        tuple(row.get("aliases", ())),
+    )
 
 
 def remap_table(source: LabelSpace, target: LabelSpace) -> U1:
-    """(256,) lookup of target ids by source id; names not mapped explicitly must be equal, else unknown.
+    """(256,) target ids by source id; names not mapped explicitly must be equal, else unknown.
 
     Raises:
         LabelError: if `source` states no remap to `target` and is another space.
@@ -160,7 +195,8 @@ def remap_table(source: LabelSpace, target: LabelSpace) -> U1:
         return np.arange(256, dtype=np.uint8)
     if target.name not in source.remaps:
         raise LabelError(
-            f"label space {source.name}: no remap to {target.name}; add one under `remaps:` in its YAML"
+            f"label space {source.name}: no remap to {target.name}; add one under `remaps:` in its "
+            "YAML"
         )
     explicit = source.remaps[target.name]
     table = np.zeros(256, np.uint8)
