@@ -22,7 +22,9 @@ PACKAGES = {
     "rerun": "rerun-sdk", "torch": "torch", "safetensors": "safetensors",
     "mono_hydra.open3d_import": "open3d-cpu",
 }  # fmt: skip
-_CHECKS = {"mono_hydra.open3d_import": "from mono_hydra.open3d_import import load_open3d; load_open3d()"}
+_CHECKS = {
+    "mono_hydra.open3d_import": "from mono_hydra.open3d_import import load_open3d; load_open3d()"
+}
 
 
 def problem_of(module: str) -> str | None:
@@ -38,9 +40,13 @@ def problem_of(module: str) -> str | None:
 def main(argv: Sequence[str] = ()) -> int:
     """Print one line a package; exit 2 if something the main job needs is missing."""
     if list(argv) in (["-h"], ["--help"]):
-        print("usage: mono-hydra doctor\n\nImports each dependency on its own and names what is missing.")
+        print(
+            "usage: mono-hydra doctor\n\nImports each dependency on its own and names what is missing."
+        )
         return 0
-    print(f"mono_hydra {mono_hydra.__version__}, Python {platform.python_version()}, {platform.platform()}")
+    print(
+        f"mono_hydra {mono_hydra.__version__}, Python {platform.python_version()}, {platform.platform()}"
+    )
     remedies = []
     for module, package in PACKAGES.items():
         problem = problem_of(module)

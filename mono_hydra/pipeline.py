@@ -78,14 +78,20 @@ class Pipeline:
     """Synchronous loop; the same input gives the same map, byte for byte."""
 
     def __init__(
-        self, config: Config, label_space: LabelSpace, tracker: Tracker, predictor: Predictor,
+        self,
+        config: Config,
+        label_space: LabelSpace,
+        tracker: Tracker,
+        predictor: Predictor,
         observers: Sequence[Observer] = (),
+        *,
+        has_stamps: bool = True,
     ) -> None:
         self.config = config
         self.tracker = tracker
         self.predictor = predictor
         self.observers = list(observers)
-        self.keyframe_policy = KeyframePolicy(config.keyframes)
+        self.keyframe_policy = KeyframePolicy(config.keyframes, has_stamps=has_stamps)
         self.keyframes = KeyframeStore(config.keyframes, config.mapping.refusion_tolerance_m)
         self.volume = Volume(config.mapping, label_space)
         self.mesh = MeshBuilder()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 F4 = NDArray[np.float32]
 F8 = NDArray[np.float64]
 U1 = NDArray[np.uint8]
+U2 = NDArray[np.uint16]
 I4 = NDArray[np.int32]
 I8 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
@@ -169,6 +170,7 @@ class SequenceInfo:
     has_poses: bool = False
     has_depth: bool = False
     has_labels: bool = False
+    has_stamps: bool = True  # False: stamps were made up from file numbers or indices
     label_space: str = "nyu40"
     up_world: tuple[float, float, float] | None = None  # unit vector in the set's world, if stated
     T_body_camera: F8 | None = field(default=None, compare=False)

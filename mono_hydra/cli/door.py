@@ -73,7 +73,9 @@ def log_to(path: Path, *, quiet: bool) -> None:
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
     to_file = logging.FileHandler(path, encoding="utf-8")
-    to_file.setFormatter(logging.Formatter("%(relativeCreated)8d ms %(levelname)s %(name)s: %(message)s"))
+    to_file.setFormatter(
+        logging.Formatter("%(relativeCreated)8d ms %(levelname)s %(name)s: %(message)s")
+    )
     logger.addHandler(to_file)
     to_screen = logging.StreamHandler(sys.stderr)
     to_screen.setLevel(logging.ERROR if quiet else logging.WARNING)

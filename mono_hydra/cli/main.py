@@ -30,7 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"mono-hydra {__version__}")
         return 0
     if arguments[0] not in COMMANDS:
-        print(f"mono-hydra: no command {arguments[0]}; commands are {', '.join(COMMANDS)}", file=sys.stderr)
+        print(
+            f"mono-hydra: no command {arguments[0]}; commands are {', '.join(COMMANDS)}",
+            file=sys.stderr,
+        )
         return 2
     module = importlib.import_module(COMMANDS[arguments[0]][0])
     return enter(module.main, arguments[1:])

@@ -27,6 +27,11 @@ def node_id(prefix: str, index: int) -> int:
     return (ord(prefix) << 56) | index
 
 
+def index_of(node: int) -> int:
+    """Index of an id: index_of(node_id("O", 3)) == 3."""
+    return node & ((1 << 56) - 1)
+
+
 def node_symbol(node: int) -> str:
     """Readable form of an id, e.g. "O3"."""
     return f"{chr(node >> 56)}{node & ((1 << 56) - 1)}"
@@ -193,6 +198,21 @@ class SceneGraph:
         if a == b or RANK_OF_LAYER[self.layer_of(a)] != RANK_OF_LAYER[self.layer_of(b)]:
             raise GraphError(f"{node_symbol(a)} - {node_symbol(b)}: not two nodes of one layer")
         self.nx_graph.add_edge(a, b, attributes=attributes)
+
+    def remove_edge(self, a: int, b: int) -> None:
+        """Remove a sibling edge.
+
+        Raises:
+            GraphError: there is none.
+        """
+        if self.edge(a, b) is None:
+            raise GraphError(f"{node_symbol(a)} - {node_symbol(b)}: no such edge")
+        self.nx_graph.remove_edge(a, b)
+
+    def siblings(self, node: int) -> list[int]:
+        """Nodes of the same layer joined by an edge, ascending."""
+        self._check(node)
+        return sorted(n for n, d in self.nx_graph[node].items() if "attributes" in d)
 
     def set_parent(self, child: int, parent: int) -> None:
         """Give a node its parent, replacing the former one.

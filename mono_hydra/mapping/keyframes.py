@@ -30,8 +30,9 @@ _JPEG_QUALITY = 92
 class KeyframePolicy:
     """Decides by motion, rotation and time; the same numbers for every source of poses."""
 
-    def __init__(self, config: KeyframeConfig) -> None:
+    def __init__(self, config: KeyframeConfig, *, has_stamps: bool = True) -> None:
         self.config = config
+        self.has_stamps = has_stamps
         self._last: TrackedPose | None = None
         self._median_depth_m = 2.5
 
@@ -53,7 +54,7 @@ class KeyframePolicy:
     def _is_due(self, last: TrackedPose, now: TrackedPose) -> bool:
         c = self.config
         interval_s = now.stamp_s - last.stamp_s
-        if interval_s < c.min_interval_s - 1e-6:
+        if self.has_stamps and interval_s < c.min_interval_s - 1e-6:
             return False
         T = se3.inverse(last.T_world_camera) @ now.T_world_camera
         moved_m = float(np.linalg.norm(T[:3, 3]))
@@ -103,7 +104,9 @@ class KeyframeStore:
         shape = (prediction.camera.height, prediction.camera.width)
         for name in ("depth_m", "depth_sigma", "labels", "confidence"):
             if getattr(prediction, name).shape != shape:
-                raise DatasetError(f"frame {frame.index}: {name} is not {shape[1]}x{shape[0]}; check the reader")
+                raise DatasetError(
+                    f"frame {frame.index}: {name} is not {shape[1]}x{shape[0]}; check the reader"
+                )
         blobs = _encode(prediction)
         record = _Record(
             frame.index, frame.stamp_s, prediction.camera, tracked.T_world_camera.copy(), blobs
@@ -140,7 +143,9 @@ class KeyframeStore:
 
     def poses(self) -> list[tuple[int, float, int, F8]]:
         """(id, stamp_s, frame index, T_world_camera) of all keyframes."""
-        return [(i, r.stamp_s, r.frame_index, r.T_world_camera) for i, r in enumerate(self._records)]
+        return [
+            (i, r.stamp_s, r.frame_index, r.T_world_camera) for i, r in enumerate(self._records)
+        ]
 
     def __iter__(self) -> Iterator[Keyframe]:
         for keyframe_id in range(len(self._records)):
@@ -194,7 +199,9 @@ class KeyframeStore:
                 " labels BLOB, confidence BLOB)"
             )
         try:
-            self._database.execute("INSERT INTO keyframe VALUES (?,?,?,?,?,?)", (keyframe_id, *blobs))
+            self._database.execute(
+                "INSERT INTO keyframe VALUES (?,?,?,?,?,?)", (keyframe_id, *blobs)
+            )
             self._database.commit()
         except sqlite3.Error as error:
             raise OutputError(
@@ -234,6 +241,7 @@ def _encode(prediction: Prediction) -> tuple[bytes, ...]:
     )
     assert ok
     packed = (
-        lz4.block.compress(np.ascontiguousarray(a)) for a in (depth, sigma, prediction.labels, confidence)
+        lz4.block.compress(np.ascontiguousarray(a))
+        for a in (depth, sigma, prediction.labels, confidence)
     )
     return (rgb.tobytes(), *packed)

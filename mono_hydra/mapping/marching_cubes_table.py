@@ -15,7 +15,18 @@ from mono_hydra.types import I4
 
 # edges along x, then y, then z; each from the lower to the higher corner
 EDGES: list[tuple[int, int]] = [
-    (0, 1), (2, 3), (4, 5), (6, 7), (0, 2), (1, 3), (4, 6), (5, 7), (0, 4), (1, 5), (2, 6), (3, 7),
+    (0, 1),
+    (2, 3),
+    (4, 5),
+    (6, 7),
+    (0, 2),
+    (1, 3),
+    (4, 6),
+    (5, 7),
+    (0, 4),
+    (1, 5),
+    (2, 6),
+    (3, 7),
 ]
 _EDGE_OF = {frozenset(e): i for i, e in enumerate(EDGES)}
 # corners of each face, counter-clockwise seen from outside the cube

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from mono_hydra.mapping import mesh_kernels as kernels
@@ -13,18 +11,6 @@ from mono_hydra.mapping.volume_kernels import unpack
 from mono_hydra.types import F4, F8, I4, I8, U1, MeshBlock
 
 _MAX_VERTICES, _MAX_FACES = 3 * 9 * 9 * 8, 5 * 512
-
-
-@dataclass(frozen=True, eq=False)
-class Mesh:
-    """One mesh of all blocks; border vertices merged."""
-
-    vertices_m: F4  # (V, 3)
-    normals: F4  # (V, 3)
-    rgb: U1  # (V, 3)
-    labels: U1  # (V,)
-    confidence: F4  # (V,)
-    faces: I4  # (F, 3)
 
 
 class MeshBuilder:
@@ -63,8 +49,17 @@ class MeshBuilder:
 
     def _extract(self, volume: Volume, index: BlockIndex, ijk: I8, slots: I4) -> MeshBlock | None:
         n_vertices, n_faces = kernels.extract(
-            slots, ijk, volume.config.voxel_size_m, volume.config.min_weight, *volume.blocks.arrays(),
-            self._table, self._edges, self._grid, self._source, self._vertex_of_edge, *self._out,
+            slots,
+            ijk,
+            volume.config.voxel_size_m,
+            volume.config.min_weight,
+            *volume.blocks.arrays(),
+            self._table,
+            self._edges,
+            self._grid,
+            self._source,
+            self._vertex_of_edge,
+            *self._out,
         )
         if n_faces == 0:
             return None
@@ -72,17 +67,22 @@ class MeshBuilder:
         faces = self._out[5][:n_faces].copy()
         return MeshBlock(index, vertices, normals, rgb, labels, confidence, faces)
 
-    def merged(self) -> Mesh:
+    def merged(self) -> MeshBlock:
         """All blocks as one mesh: equal border vertices joined, normals smooth across borders."""
         return merge_blocks([self.blocks[index] for index in sorted(self.blocks)])
 
 
-def merge_blocks(blocks: list[MeshBlock]) -> Mesh:
+def merge_blocks(blocks: list[MeshBlock]) -> MeshBlock:
     """Join blocks; vertices equal to 0.01 mm become one, faces without area are dropped."""
     if not blocks:
         empty = np.zeros((0, 3), np.float32)
-        return Mesh(
-            empty, empty, np.zeros((0, 3), np.uint8), np.zeros(0, np.uint8), np.zeros(0, np.float32),
+        return MeshBlock(
+            (0, 0, 0),
+            empty,
+            empty,
+            np.zeros((0, 3), np.uint8),
+            np.zeros(0, np.uint8),
+            np.zeros(0, np.float32),
             np.zeros((0, 3), np.int32),
         )
     vertices = np.concatenate([b.vertices_m for b in blocks])
@@ -94,13 +94,17 @@ def merge_blocks(blocks: list[MeshBlock]) -> Mesh:
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     faces = rank[merged.reshape(-1)][faces]
-    keep = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
+    keep = (
+        (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
+    )
     faces = np.ascontiguousarray(faces[keep], np.int32)
     chosen = first[order]
     joined = vertices[chosen]
     normals = _vertex_normals(joined.astype(np.float64), faces)
-    return Mesh(
-        joined, normals,
+    return MeshBlock(
+        (0, 0, 0),
+        joined,
+        normals,
         np.concatenate([b.rgb for b in blocks])[chosen],
         np.concatenate([b.labels for b in blocks])[chosen],
         np.concatenate([b.confidence for b in blocks])[chosen],
@@ -131,6 +135,3 @@ def _with_lower_neighbours(keys: I8) -> I8:
 def _pack_all(ijk: I8) -> I8:
     shifted = ijk + (1 << 20)
     return (shifted[:, 0] << 42) | (shifted[:, 1] << 21) | shifted[:, 2]
-
-
-

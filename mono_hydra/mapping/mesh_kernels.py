@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mono_hydra.types import F4, F8, I4, I8, U1
+from mono_hydra.types import F4, F8, I4, I8, U1, U2
 
 SIDE = 8
 SAMPLES = SIDE + 1
@@ -47,9 +47,26 @@ def gather(slots: I4, sdf_m: F4, weights: F4, min_weight: float, grid: F4, sourc
 
 @njit(cache=True, nogil=True)
 def extract(
-    slots: I4, key_ijk: I8, voxel_m: float, min_weight: float, sdf_m: F4, weights: F4, rgb_fixed: I4,
-    label_ids: U1, label_evidence: F4, table: I4, edges: I4, grid: F4, source: I8, vertex_of_edge: I4,
-    vertices: F4, normals: F4, rgb: U1, labels: U1, confidence: F4, faces: I4,
+    slots: I4,
+    key_ijk: I8,
+    voxel_m: float,
+    min_weight: float,
+    sdf_m: F4,
+    weights: F4,
+    rgb_fixed: U2,
+    label_ids: U1,
+    label_evidence: F4,
+    table: I4,
+    edges: I4,
+    grid: F4,
+    source: I8,
+    vertex_of_edge: I4,
+    vertices: F4,
+    normals: F4,
+    rgb: U1,
+    labels: U1,
+    confidence: F4,
+    faces: I4,
 ) -> tuple[int, int]:
     """Mesh of one block into preallocated arrays; returns the numbers of vertices and faces.
 
@@ -90,9 +107,24 @@ def extract(
                             b = edges[e, 1]
                             ib, jb, kb = i + (b & 1), j + (b >> 1 & 1), k + (b >> 2 & 1)
                             _vertex(
-                                vertex, axis, ia, ja, ka, grid[ia, ja, ka], grid[ib, jb, kb],
-                                source[ia, ja, ka], source[ib, jb, kb], key_ijk, voxel_m, rgb_fixed,
-                                label_ids, label_evidence, vertices, rgb, labels, confidence,
+                                vertex,
+                                axis,
+                                ia,
+                                ja,
+                                ka,
+                                grid[ia, ja, ka],
+                                grid[ib, jb, kb],
+                                source[ia, ja, ka],
+                                source[ib, jb, kb],
+                                key_ijk,
+                                voxel_m,
+                                rgb_fixed,
+                                label_ids,
+                                label_evidence,
+                                vertices,
+                                rgb,
+                                labels,
+                                confidence,
                             )
                             normals[vertex] = 0.0
                         faces[n_faces, corner] = vertex
@@ -108,9 +140,24 @@ def extract(
 
 @njit(cache=True, nogil=True)
 def _vertex(
-    vertex: int, axis: int, i: int, j: int, k: int, da: float, db: float, source_a: int, source_b: int,
-    key_ijk: I8, voxel_m: float, rgb_fixed: I4, label_ids: U1, label_evidence: F4, vertices: F4, rgb: U1,
-    labels: U1, confidence: F4,
+    vertex: int,
+    axis: int,
+    i: int,
+    j: int,
+    k: int,
+    da: float,
+    db: float,
+    source_a: int,
+    source_b: int,
+    key_ijk: I8,
+    voxel_m: float,
+    rgb_fixed: U2,
+    label_ids: U1,
+    label_evidence: F4,
+    vertices: F4,
+    rgb: U1,
+    labels: U1,
+    confidence: F4,
 ) -> None:
     t = da / (da - db)
     at = np.empty(3, np.float64)
@@ -133,7 +180,7 @@ def _vertex(
 
 @njit(cache=True, nogil=True)
 def _best_label(source: int, label_ids: U1, label_evidence: F4) -> tuple[int, float]:
-    """Strongest label of a voxel and its share of the evidence, discounted where there is little."""
+    """Strongest label of a voxel, and its share of the evidence discounted where that is little."""
     slot, at = source // 512, source % 512
     best = 0
     top = np.float32(0.0)

@@ -19,9 +19,14 @@ from mono_hydra.geometry import se3
 from mono_hydra.labels import LabelSpace
 from mono_hydra.mapping import volume_kernels as kernels
 from mono_hydra.mapping.volume_kernels import EMPTY, SIDE, TOP_LABELS, VOXELS
-from mono_hydra.types import F4, F8, I4, I8, U1, Bool, Camera, Keyframe, MovedKeyframe
+from mono_hydra.types import F4, F8, I4, I8, U1, U2, Bool, Camera, Keyframe, MovedKeyframe
 
 BlockIndex = tuple[int, int, int]
+
+_TOUCH_STRIDE_PX = 4  # 7 cm at 5 m and 320 px: far below a block's edge
+# evidence of a label by its stored probability: log-odds, +1 so that only p < 0.27 says nothing
+_P = np.clip(np.arange(256) / 255.0, 0.02, 0.98)
+_ODDS: F4 = np.maximum(np.log(_P / (1.0 - _P)) + 1.0, 0.0).astype(np.float32)
 
 
 class _Blocks:
@@ -30,7 +35,7 @@ class _Blocks:
     def __init__(self, capacity: int = 1024) -> None:
         self.sdf_m: F4 = np.zeros((capacity, VOXELS), np.float32)
         self.weights: F4 = np.zeros((capacity, VOXELS), np.float32)
-        self.rgb_fixed: I4 = np.zeros((capacity, VOXELS, 3), np.uint16)  # type: ignore[assignment]
+        self.rgb_fixed: U2 = np.zeros((capacity, VOXELS, 3), np.uint16)
         self.label_ids: U1 = np.zeros((capacity, VOXELS, TOP_LABELS), np.uint8)
         self.label_evidence: F4 = np.zeros((capacity, VOXELS, TOP_LABELS), np.float32)
         self.key_of_slot: I8 = np.full(capacity, EMPTY, np.int64)
@@ -92,10 +97,8 @@ class _View:
 
     keyframe: Keyframe
     T_camera_world: F8
-    skip: Bool
     slope: F4
     weight: F4
-    evidence: F4
 
 
 class Volume:
@@ -126,7 +129,9 @@ class Volume:
         Returns:
             Keys (N,), ascending, of blocks that changed or vanished.
         """
-        changed = self.refuse(moved, keyframe_of) if moved and keyframe_of else np.empty(0, np.int64)
+        changed = (
+            self.refuse(moved, keyframe_of) if moved and keyframe_of else np.empty(0, np.int64)
+        )
         self._move_window(keyframe)
         return np.union1d(changed, self.integrate(keyframe))
 
@@ -149,28 +154,44 @@ class Volume:
         return np.sort(keys[dirty])
 
     def _prepare(self, keyframe: Keyframe) -> _View:
-        shape = keyframe.depth_m.shape
-        slope, weight, evidence = (np.empty(shape, np.float32) for _ in range(3))
+        slope, weight = np.empty_like(keyframe.depth_m), np.empty_like(keyframe.depth_m)
         kernels.prepare(
-            keyframe.depth_m, keyframe.depth_sigma, keyframe.confidence, keyframe.camera.vector(),
-            0.5 * self.config.voxel_size_m, slope, weight, evidence,
+            keyframe.depth_m,
+            keyframe.depth_sigma,
+            keyframe.camera.vector(),
+            0.5 * self.config.voxel_size_m,
+            slope,
+            weight,
         )
-        skip = self._is_skipped[keyframe.labels]
-        return _View(keyframe, se3.inverse(keyframe.T_world_camera), skip, slope, weight, evidence)
+        return _View(keyframe, se3.inverse(keyframe.T_world_camera), slope, weight)
 
     def _touch(self, view: _View, T_world_camera: F8 | None = None) -> I8:
         keyframe = view.keyframe
         keys: I8 = kernels.touch(
-            keyframe.depth_m, view.skip, keyframe.camera.vector(),
-            keyframe.T_world_camera if T_world_camera is None else T_world_camera, self.block_m,
-            self.front_m, self.behind_m, self.config.max_range_m, 2, self._scratch,
+            keyframe.depth_m,
+            keyframe.labels,
+            self._is_skipped,
+            keyframe.camera.vector(),
+            keyframe.T_world_camera if T_world_camera is None else T_world_camera,
+            self.block_m,
+            self.front_m,
+            self.behind_m,
+            self.config.max_range_m,
+            _TOUCH_STRIDE_PX,
+            self._scratch,
         )
         return keys
 
     def _meets(self, camera: Camera, T_camera_world: F8, keys: I8) -> Bool:
         meets: Bool = kernels.meets_frustum(
-            keys, camera.vector(), camera.width, camera.height, T_camera_world, self.block_m,
-            self.config.min_range_m, self.config.max_range_m,
+            keys,
+            camera.vector(),
+            camera.width,
+            camera.height,
+            T_camera_world,
+            self.block_m,
+            self.config.min_range_m,
+            self.config.max_range_m,
         )
         return meets
 
@@ -178,18 +199,38 @@ class Volume:
         b, k, c = self.blocks, view.keyframe, self.config
         dirty = np.zeros(len(keys), np.bool_)
         kernels.integrate(
-            b.find(keys), keys, b.sdf_m, b.weights, b.rgb_fixed, b.label_ids, b.label_evidence,
-            k.depth_m, view.slope, view.weight, k.rgb, k.labels, view.evidence, view.skip,
-            k.camera.vector(), view.T_camera_world, c.voxel_size_m, self.front_m, self.behind_m,
-            c.min_range_m, c.max_range_m, c.max_weight, c.min_weight, only_band, dirty,
+            b.find(keys),
+            keys,
+            b.sdf_m,
+            b.weights,
+            b.rgb_fixed,
+            b.label_ids,
+            b.label_evidence,
+            k.depth_m,
+            view.slope,
+            view.weight,
+            k.rgb,
+            k.labels,
+            k.confidence,
+            _ODDS,
+            self._is_skipped,
+            k.camera.vector(),
+            view.T_camera_world,
+            c.voxel_size_m,
+            self.front_m,
+            self.behind_m,
+            c.min_range_m,
+            c.max_range_m,
+            c.max_weight,
+            c.min_weight,
+            only_band,
+            dirty,
         )
         return dirty
 
     # -- re-fusion -------------------------------------------------------------------------
 
-    def refuse(
-        self, moved: Sequence[MovedKeyframe], keyframe_of: Callable[[int], Keyframe]
-    ) -> I8:
+    def refuse(self, moved: Sequence[MovedKeyframe], keyframe_of: Callable[[int], Keyframe]) -> I8:
         """Fuse afresh every block that a moved keyframe touches or sees, before or after.
 
         Args:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mono_hydra.types import F4, F8, I4, I8, U1, Bool
+from mono_hydra.types import F4, F8, I4, I8, U1, U2, Bool
 
 SIDE = 8
 VOXELS = SIDE**3
@@ -22,7 +22,9 @@ _OFFSET = np.int64(1 << 20)
 @njit(cache=True, nogil=True, inline="always")
 def pack(i: int, j: int, k: int) -> int:
     """Key of a block; keys sort like (i, j, k)."""
-    return ((np.int64(i) + _OFFSET) << 42) | ((np.int64(j) + _OFFSET) << 21) | (np.int64(k) + _OFFSET)
+    return (
+        ((np.int64(i) + _OFFSET) << 42) | ((np.int64(j) + _OFFSET) << 21) | (np.int64(k) + _OFFSET)
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -78,12 +80,22 @@ def find_slots(table_keys: I8, table_slots: I4, keys: I8) -> I4:
 
 @njit(cache=True, nogil=True)
 def touch(
-    depth_m: F4, skip: Bool, k_px: F8, T_wc: F8, block_m: float, front_m: float, behind_m: float,
-    max_range_m: float, stride: int, seen: I8,
+    depth_m: F4,
+    labels: U1,
+    is_skipped: Bool,
+    k_px: F8,
+    T_wc: F8,
+    block_m: float,
+    front_m: float,
+    behind_m: float,
+    max_range_m: float,
+    stride: int,
+    seen: I8,
 ) -> I8:
     """Sorted keys of the blocks that the truncation band of a depth image passes through.
 
-    depth_m (H, W); skip (H, W) pixels without surface to fuse; seen: scratch set, a power of two long.
+    depth_m, labels (H, W); is_skipped (256,): labels that leave no surface; seen: scratch set, its
+    length a power of two.
     """
     h, w = depth_m.shape
     mask = seen.shape[0] - 1
@@ -95,7 +107,7 @@ def touch(
     for v in range(0, h, stride):
         for u in range(0, w, stride):
             d = depth_m[v, u]
-            if d <= 0.0 or d > max_range_m or skip[v, u]:
+            if d <= 0.0 or d > max_range_m or is_skipped[labels[v, u]]:
                 continue
             x = (u - k_px[2]) / k_px[0]
             y = (v - k_px[3]) / k_px[1]
@@ -107,7 +119,9 @@ def touch(
                 py = T_wc[1, 0] * x * z + T_wc[1, 1] * y * z + T_wc[1, 2] * z + T_wc[1, 3]
                 pz = T_wc[2, 0] * x * z + T_wc[2, 1] * y * z + T_wc[2, 2] * z + T_wc[2, 3]
                 key = pack(
-                    int(np.floor(px / block_m)), int(np.floor(py / block_m)), int(np.floor(pz / block_m))
+                    int(np.floor(px / block_m)),
+                    int(np.floor(py / block_m)),
+                    int(np.floor(pz / block_m)),
                 )
                 if key == last:
                     continue
@@ -124,7 +138,14 @@ def touch(
 
 @njit(cache=True, nogil=True)
 def meets_frustum(
-    keys: I8, k_px: F8, width: int, height: int, T_cw: F8, block_m: float, near_m: float, far_m: float
+    keys: I8,
+    k_px: F8,
+    width: int,
+    height: int,
+    T_cw: F8,
+    block_m: float,
+    near_m: float,
+    far_m: float,
 ) -> Bool:
     """(N,) whether the bounding sphere of each block overlaps the view frustum."""
     out = np.zeros(keys.shape[0], np.bool_)
@@ -151,131 +172,157 @@ def meets_frustum(
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath=True)  # inputs are finite: the store holds no NaN
 def prepare(
-    depth_m: F4, depth_sigma: F4, confidence: F4, k_px: F8, sigma_scale_m: float, slope: F4, weight: F4,
-    evidence: F4,
+    depth_m: F4, depth_sigma: F4, k_px: F8, sigma_scale_m: float, slope: F4, weight: F4
 ) -> None:
-    """Per pixel: |n . r| of the local plane (r has unit depth), fusion weight, label evidence.
+    """Per pixel |n . r| of the local plane and the fusion weight; all images (H, W).
 
-    A distance along the ray times the slope is the distance to the plane. The evidence of a label
-    is its log-odds against everything else, times the weight. All outputs (H, W).
+    r is the pixel's ray with unit depth, n the plane's unit normal: a depth difference times the
+    slope is the distance to the plane. With a = fx z_u / z, b = fy z_v / z the plane through the
+    neighbours has the normal a (-1, 0, x) + b (0, -1, y) + (0, 0, 1), whose product with r is 1.
     """
     h, w = depth_m.shape
+    one = np.float32(1.0)
+    fx, fy = np.float32(k_px[0] / 4.0), np.float32(k_px[1] / 4.0)  # neighbours are 4 px apart
+    limit = np.float32(0.3)
+    inverse_scale = np.float32(1.0 / sigma_scale_m)
     for v in range(h):
-        y = (v - k_px[3]) / k_px[1]
+        y = np.float32((v - k_px[3]) / k_px[1])
         v0, v1 = max(v - 2, 0), min(v + 2, h - 1)
+        inner_row = v - v0 == 2 and v1 - v == 2
         for u in range(w):
+            x = np.float32((u - k_px[2]) / k_px[0])
             d = depth_m[v, u]
-            slope[v, u] = 1.0
-            weight[v, u] = 0.0
-            evidence[v, u] = 0.0
-            if d <= 0.0:
-                continue
-            x = (u - k_px[2]) / k_px[0]
-            u0, u1 = max(u - 2, 0), min(u + 2, w - 1)
-            a, b, c, e = depth_m[v, u0], depth_m[v, u1], depth_m[v0, u], depth_m[v1, u]
-            limit = 0.15 * d
-            if (
-                a > 0.0 and b > 0.0 and c > 0.0 and e > 0.0
-                and abs(a - d) < limit and abs(b - d) < limit and abs(c - d) < limit and abs(e - d) < limit
-            ):
-                # tangents along u and v of the point (x, y, 1) * depth
-                dzu, dzv = (b - a) / (u1 - u0), (e - c) / (v1 - v0)
-                tux, tuy, tuz = x * dzu + d / k_px[0], y * dzu, dzu
-                tvx, tvy, tvz = x * dzv, y * dzv + d / k_px[1], dzv
-                nx = tuy * tvz - tuz * tvy
-                ny = tuz * tvx - tux * tvz
-                nz = tux * tvy - tuy * tvx
-                norm = np.sqrt(nx * nx + ny * ny + nz * nz)
-                if norm > 0.0:
-                    s = abs(nx * x + ny * y + nz) / norm
-                    slope[v, u] = min(max(s, 0.25), 1.5)
-            sigma_m = depth_sigma[v, u] * d / sigma_scale_m
-            weight[v, u] = min(1.0, slope[v, u]) / (1.0 + sigma_m * sigma_m)
-            p = min(max(confidence[v, u], 0.02), 0.98)
-            odds = np.log(p / (1.0 - p)) + 1.0  # p = 0.27 says as little as chance
-            if odds > 0.0:
-                evidence[v, u] = odds * weight[v, u]
+            s = one
+            if inner_row and 2 <= u < w - 2 and d > 0.0:
+                left, right = depth_m[v, u - 2], depth_m[v, u + 2]
+                up, down = depth_m[v0, u], depth_m[v1, u]
+                nearest = min(min(left, right), min(up, down))
+                du, dv = right - left, down - up
+                if nearest > 0.0 and abs(du) < limit * d and abs(dv) < limit * d:
+                    a, b = fx * du / d, fy * dv / d
+                    c = one + a * x + b * y
+                    s = one / np.sqrt(a * a + b * b + c * c)
+                    s = min(max(s, np.float32(0.25)), np.float32(1.5))
+            t = depth_sigma[v, u] * d * inverse_scale
+            slope[v, u] = s
+            weight[v, u] = min(one, s) / (one + t * t) if d > 0.0 else np.float32(0.0)
 
 
 @njit(cache=True, nogil=True)
 def integrate(
-    slots: I4, keys: I8, sdf_m: F4, weights: F4, rgb_fixed: I4, label_ids: U1, label_evidence: F4,
-    depth_m: F4, slope: F4, pixel_weight: F4, rgb: U1, labels: U1, evidence: F4, skip: Bool,
-    k_px: F8, T_cw: F8, voxel_m: float, front_m: float, behind_m: float, near_m: float, far_m: float,
-    max_weight: float, min_weight: float, only_band: bool, dirty: Bool,
+    slots: I4,
+    keys: I8,
+    sdf_m: F4,
+    weights: F4,
+    rgb_fixed: U2,
+    label_ids: U1,
+    label_evidence: F4,
+    depth_m: F4,
+    slope: F4,
+    pixel_weight: F4,
+    rgb: U1,
+    labels: U1,
+    confidence: F4,
+    odds_of_confidence: F4,
+    is_skipped: Bool,
+    k_px: F8,
+    T_cw: F8,
+    voxel_m: float,
+    front_m: float,
+    behind_m: float,
+    near_m: float,
+    far_m: float,
+    max_weight: float,
+    min_weight: float,
+    only_band: bool,
+    dirty: Bool,
 ) -> int:
     """Fuse one view into blocks `slots` with `keys`; returns the number of voxels updated.
 
     sdf_m, weights (C, 512); rgb_fixed (C, 512, 3) in 1/256; label_ids, label_evidence (C, 512, 4)
-    are updated in place; dirty (N,) is set where a mesh made of the block may change. Pixels with
-    `skip` carve free space but leave no surface. `only_band` leaves free space alone.
+    are updated in place; dirty (N,) is set where a mesh made of the block may change. Pixels whose
+    label is_skipped (256,) carve free space but leave no surface; `only_band` leaves free space alone.
     """
     h, w = depth_m.shape
     mask = np.int64((1 << 21) - 1)
     updated = 0
-    front = np.float32(front_m)
+    front, behind = np.float32(front_m), np.float32(behind_m)
+    near, far = np.float32(near_m), np.float32(far_m)
+    cap, enough = np.float32(max_weight), np.float32(min_weight)
+    half, one, zero = np.float32(0.5), np.float32(1.0), np.float32(0.0)
+    # rows of K @ T: u * z, v * z and z are linear along a line of voxels
+    A = np.empty((3, 4), np.float64)
+    for c in range(4):
+        A[0, c] = k_px[0] * T_cw[0, c] + k_px[2] * T_cw[2, c]
+        A[1, c] = k_px[1] * T_cw[1, c] + k_px[3] * T_cw[2, c]
+        A[2, c] = T_cw[2, c]
+    step_u = np.float32(A[0, 2] * voxel_m)
+    step_v = np.float32(A[1, 2] * voxel_m)
+    step_z = np.float32(A[2, 2] * voxel_m)
     for n in range(slots.shape[0]):
         slot = slots[n]
         ox = (((keys[n] >> 42) - _OFFSET) * SIDE + 0.5) * voxel_m
         oy = ((((keys[n] >> 21) & mask) - _OFFSET) * SIDE + 0.5) * voxel_m
         oz = (((keys[n] & mask) - _OFFSET) * SIDE + 0.5) * voxel_m
-        cx = T_cw[0, 0] * ox + T_cw[0, 1] * oy + T_cw[0, 2] * oz + T_cw[0, 3]
-        cy = T_cw[1, 0] * ox + T_cw[1, 1] * oy + T_cw[1, 2] * oz + T_cw[1, 3]
-        cz = T_cw[2, 0] * ox + T_cw[2, 1] * oy + T_cw[2, 2] * oz + T_cw[2, 3]
-        for i in range(SIDE):
-            for j in range(SIDE):
-                ax = cx + (T_cw[0, 0] * i + T_cw[0, 1] * j) * voxel_m
-                ay = cy + (T_cw[1, 0] * i + T_cw[1, 1] * j) * voxel_m
-                az = cz + (T_cw[2, 0] * i + T_cw[2, 1] * j) * voxel_m
-                for k in range(SIDE):
-                    z = az + T_cw[2, 2] * k * voxel_m
-                    if z < near_m or z > far_m:
+        for line in range(SIDE * SIDE):
+            px, py = ox + (line >> 3) * voxel_m, oy + (line & 7) * voxel_m
+            start_u = np.float32(A[0, 0] * px + A[0, 1] * py + A[0, 2] * oz + A[0, 3])
+            start_v = np.float32(A[1, 0] * px + A[1, 1] * py + A[1, 2] * oz + A[1, 3])
+            start_z = np.float32(A[2, 0] * px + A[2, 1] * py + A[2, 2] * oz + A[2, 3])
+            for k in range(SIDE):
+                z = start_z + k * step_z
+                if z < near or z > far:
+                    continue
+                inverse = one / z
+                uf = (start_u + k * step_u) * inverse + half
+                vf = (start_v + k * step_v) * inverse + half
+                if uf < zero or vf < zero:
+                    continue
+                u, v = np.int32(uf), np.int32(vf)
+                if u >= w or v >= h:
+                    continue
+                d = depth_m[v, u]
+                if d <= zero:
+                    continue
+                s = (d - z) * slope[v, u]
+                if s < -behind:
+                    continue  # behind the surface: unseen, not empty
+                wp = pixel_weight[v, u]
+                at = line * SIDE + k
+                if s >= front:
+                    if only_band:
                         continue
-                    u = int(np.floor(k_px[0] * (ax + T_cw[0, 2] * k * voxel_m) / z + k_px[2] + 0.5))
-                    v = int(np.floor(k_px[1] * (ay + T_cw[1, 2] * k * voxel_m) / z + k_px[3] + 0.5))
-                    if u < 0 or v < 0 or u >= w or v >= h:
+                    s = front
+                else:
+                    if is_skipped[labels[v, u]]:
                         continue
-                    d = depth_m[v, u]
-                    if d <= 0.0:
-                        continue
-                    s = np.float32((d - z) * slope[v, u])
-                    if s < -behind_m:
-                        continue  # behind the surface: unseen, not empty
-                    wp = pixel_weight[v, u]
-                    at = (i * SIDE + j) * SIDE + k
-                    old = weights[slot, at]
-                    if s >= front:
-                        if only_band:
-                            continue
-                        s = front
-                    else:
-                        if skip[v, u]:
-                            continue
-                        if s < 0.0:
-                            wp = wp * np.float32(1.0 + s / behind_m)
-                    total = old + wp
-                    if total <= 0.0:
-                        continue
-                    updated += 1
-                    before = sdf_m[slot, at]
-                    after = before + (s - before) * (wp / total)
-                    sdf_m[slot, at] = after
-                    weights[slot, at] = min(total, np.float32(max_weight))
-                    if after != before or (old < min_weight and total >= min_weight):
+                    if s < zero:
+                        wp = wp * (one + s / behind)
+                old = weights[slot, at]
+                total = old + wp
+                if total <= zero:
+                    continue
+                updated += 1
+                share = wp / total
+                before = sdf_m[slot, at]
+                after = before + (s - before) * share
+                sdf_m[slot, at] = after
+                weights[slot, at] = min(total, cap)
+                if after != before or (old < enough and total >= enough):
+                    dirty[n] = True
+                if s < front:
+                    for c in range(3):
+                        f = np.float32(rgb_fixed[slot, at, c])
+                        f += (np.float32(rgb[v, u, c]) * np.float32(256.0) - f) * share
+                        rgb_fixed[slot, at, c] = np.uint16(f + half)
+                    label = labels[v, u]
+                    odds = odds_of_confidence[np.int32(confidence[v, u] * np.float32(255.0) + half)]
+                    e = odds * wp * (one - half * abs(s) / front)
+                    if label > 0 and e > zero:
+                        vote(label_ids, label_evidence, slot, at, label, e)
                         dirty[n] = True
-                    if s < front:
-                        share = wp / total
-                        for c in range(3):
-                            f = rgb_fixed[slot, at, c]
-                            target = np.float32(256 * np.int32(rgb[v, u, c]))
-                            rgb_fixed[slot, at, c] = f + np.int32(np.round((target - f) * share))
-                        label = labels[v, u]
-                        e = evidence[v, u] * np.float32(1.0 - 0.5 * abs(s) / front)
-                        if label > 0 and e > 0.0:
-                            vote(label_ids, label_evidence, slot, at, label, e)
-                            dirty[n] = True
     return updated
 
 

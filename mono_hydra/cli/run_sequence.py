@@ -1,0 +1,309 @@
+"""The main job: a recording in, a mesh, a scene graph and a Rerun session out."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+from collections.abc import Sequence as Rows
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mono_hydra.cli.door import OneLineParser, log_to
+from mono_hydra.cli.inputs import Say, add_sequence_options, open_or_stand_in, print_known
+from mono_hydra.cli.progress import Progress
+from mono_hydra.cli.tree import tree_text
+from mono_hydra.config import Config, load_config
+from mono_hydra.errors import ConfigError, DatasetError, MonoHydraError
+from mono_hydra.files.run_folder import make_run_folder
+from mono_hydra.labels import LabelSpace, load_label_space
+from mono_hydra.pipeline import Observer, Pipeline, Predictor
+from mono_hydra.sequences.base import Sequence
+from mono_hydra.types import Provenance, SequenceInfo
+
+if TYPE_CHECKING:
+    from mono_hydra.view.recorder import Recorder
+    from mono_hydra.view.rerun_log import RerunLog
+
+logger = logging.getLogger(__name__)
+
+EXAMPLE = """examples:
+  mono-hydra run --seq demo --poses dataset --depth sensor --labels dataset
+  mono-hydra run --seq path/to/folder --out runs/mine --set mapping.voxel_size_m=0.04
+  mono-hydra run --list"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All options of the main job."""
+    p = OneLineParser(prog="run_sequence", description=__doc__, epilog=EXAMPLE)
+    p.add_argument(
+        "--seq",
+        metavar="NAME|PATH",
+        help="demo, a known sequence, a folder, a .sens or a video file",
+    )
+    p.add_argument("--list", action="store_true", help="show what is known and what is present")
+    add_sequence_options(p)
+    p.add_argument("--poses", choices=("auto", "dataset", "vio", "vo"), default="auto")
+    p.add_argument("--depth", choices=("auto", "sensor", "m2h"), default="auto")
+    p.add_argument("--labels", choices=("auto", "dataset", "m2h", "none"), default="auto")
+    p.add_argument(
+        "--config",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="YAML over the defaults; repeatable",
+    )
+    p.add_argument(
+        "--set", metavar="SECTION.KEY=VALUE", action="append", default=[], dest="settings"
+    )
+    p.add_argument(
+        "--mode", choices=("sync",), default="sync", help="sync: every frame, deterministic"
+    )
+    p.add_argument("--rerun", metavar="save|spawn|serve|connect=ADDR|off", default="save")
+    p.add_argument(
+        "--out", metavar="DIR", type=Path, help="the run folder (default runs/<seq>/<stamp>)"
+    )
+    p.add_argument(
+        "--max-ram", metavar="GB", type=float, help="memory for keyframes before they go to disk"
+    )
+    p.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    return p
+
+
+def main(argv: Rows[str]) -> int:
+    """Run one recording; 0 done, 2 bad input, 130 interrupted with everything saved."""
+    args = parser().parse_args(list(argv))
+    if args.list:
+        print_known(args.data)
+        return 0
+    if not args.seq:
+        raise ConfigError("--seq is missing: give a name or a path, or --list to see what there is")
+    config = _config(args)
+    _check_choices(args)
+    say: Say = _silent if args.quiet else _print
+    sequence = open_or_stand_in(args, say)
+    provenance = resolve_sources(args, sequence.info, config)
+    say(describe(provenance, args))
+    folder = make_run_folder(args.out, sequence.info.name)
+    log_to(folder / "run.log", quiet=args.quiet)
+    command = shlex.join(["run_sequence.py", *argv])
+    run = assemble(
+        sequence, config, provenance, folder, rerun=args.rerun, quiet=args.quiet, command=command
+    )
+    return run.execute(say)
+
+
+def _print(text: str) -> None:
+    print(text, flush=True)
+
+
+def _silent(text: str) -> None:
+    del text
+
+
+def _config(args: argparse.Namespace) -> Config:
+    settings = list(args.settings)
+    if args.max_ram is not None:
+        settings.append(f"keyframes.max_ram_mb={1000.0 * args.max_ram}")
+    return load_config(tuple(args.config), tuple(settings))
+
+
+def _check_choices(args: argparse.Namespace) -> None:
+    for option, missing, instead in (
+        ("poses", ("vio", "vo"), "dataset"),
+        ("depth", ("m2h",), "sensor"),
+        ("labels", ("m2h",), "dataset"),
+    ):
+        if getattr(args, option) in missing:
+            raise ConfigError(
+                f"--{option} {getattr(args, option)}: not part of this version; use --{option} {instead}"
+            )
+    mode = args.rerun.partition("=")[0]
+    if mode not in {"save", "spawn", "serve", "connect", "off"}:
+        raise ConfigError(f"--rerun {args.rerun}: one of save, spawn, serve, connect=ADDR, off")
+
+
+def resolve_sources(args: argparse.Namespace, info: SequenceInfo, config: Config) -> Provenance:
+    """What feeds poses, depth and labels; `auto` is what the recording brings along.
+
+    Raises:
+        DatasetError: the recording has no poses or no depth, which this version cannot estimate.
+    """
+    if not info.has_poses:
+        raise DatasetError(
+            f"{info.name}: has no poses, and this version cannot estimate them yet; "
+            "give a recording with poses (see docs/own_data.md)"
+        )
+    if not info.has_depth:
+        raise DatasetError(
+            f"{info.name}: has no depth, and this version cannot estimate it yet; "
+            "give a recording with depth images (see docs/own_data.md)"
+        )
+    if args.labels == "dataset" and not info.has_labels:
+        raise DatasetError(f"{info.name}: has no labels; use --labels none")
+    use_labels = args.labels != "none" and info.has_labels
+    return Provenance(
+        "dataset",
+        "sensor",
+        "dataset" if use_labels else "none",
+        stand_in=info.stand_in,
+        degrade=config.perception.degrade,
+    )
+
+
+def describe(provenance: Provenance, args: argparse.Namespace) -> str:
+    """The first line of output: what feeds each stage."""
+    text = f"poses: {provenance.poses}, depth: {provenance.depth}, labels: {provenance.labels}"
+    if "auto" in (args.poses, args.depth, args.labels):
+        text += (
+            "  (auto: network and tracking are not part of this version, so the recording's own)"
+        )
+    if provenance.degrade != "none":
+        text += f"  [degraded like a {provenance.degrade}]"
+    return text + ("  [STAND-IN DATA]" if provenance.stand_in else "")
+
+
+def assemble(
+    sequence: Sequence,
+    config: Config,
+    provenance: Provenance,
+    folder: Path,
+    *,
+    rerun: str = "off",
+    quiet: bool = True,
+    command: str = "",
+) -> Run:
+    """Put the stages and observers of one run together."""
+    label_space = load_label_space(sequence.info.label_space)
+    pipeline = make_pipeline(sequence, config, provenance, label_space)
+    from mono_hydra.view.recorder import Recorder
+
+    recorder = Recorder(
+        folder,
+        config=config,
+        label_space=label_space,
+        info=sequence.info,
+        provenance=provenance,
+        command=command,
+    )
+    pipeline.observers.append(recorder)
+    log = None
+    if rerun != "off":
+        from mono_hydra.view.rerun_log import RerunLog
+
+        log = RerunLog(folder / "session.rrd", config.view, label_space, sequence.info.name, rerun)
+        pipeline.observers.append(log)
+    return Run(sequence, pipeline, recorder, log, folder, quiet)
+
+
+def make_pipeline(
+    sequence: Sequence,
+    config: Config,
+    provenance: Provenance,
+    label_space: LabelSpace,
+    observers: Rows[Observer] = (),
+) -> Pipeline:
+    """The pipeline for a recording with given poses and depth."""
+    from mono_hydra.perception.given import GivenPredictor
+    from mono_hydra.sequences.up import find_up
+    from mono_hydra.tracking.given import GivenTracker
+
+    reference = sequence.reference()
+    tracker = GivenTracker(reference, find_up(sequence).R_zup_world)
+    predictor = GivenPredictor(
+        reference,
+        label_space,
+        config.perception,
+        config.mapping.image_width,
+        use_labels=provenance.labels == "dataset",
+    )
+    chosen: Predictor = predictor
+    if config.perception.degrade == "network":
+        from mono_hydra.perception.degrade import DegradedPredictor
+
+        chosen = DegradedPredictor(predictor, label_space, config.perception)
+    return Pipeline(
+        config, label_space, tracker, chosen, observers, has_stamps=sequence.info.has_stamps
+    )
+
+
+@dataclass
+class Run:
+    """A run ready to go; whatever happens, `execute` writes what there is."""
+
+    sequence: Sequence
+    pipeline: Pipeline
+    recorder: Recorder
+    rerun: RerunLog | None
+    folder: Path
+    quiet: bool
+
+    def execute(self, say: Say) -> int:
+        """Process everything, save, print the tree.
+
+        Returns:
+            0, or 130 after Ctrl-C with everything saved.
+
+        Raises:
+            DatasetError: not one frame could be used; the run folder says why.
+        """
+        state, message = "complete", ""
+        with Progress(self.sequence.info.n_frames, quiet=self.quiet) as progress:
+            self.pipeline.observers.append(progress)
+            try:
+                self.pipeline.run(self.sequence.frames())
+            except KeyboardInterrupt:
+                state, message = (
+                    "interrupted",
+                    "stopped by the user; everything up to here is saved",
+                )
+            except MonoHydraError as error:
+                self._save("failed", str(error))
+                raise
+        if not len(self.pipeline.keyframes) and state == "complete":
+            state, message = "failed", self._why_empty()
+        self._save(state, message)
+        if state == "failed":
+            raise DatasetError(message)
+        say(self._closing_lines(message))
+        return 130 if state == "interrupted" else 0
+
+    def _why_empty(self) -> str:
+        reasons = self._skipped() or {"no frames at all": 0}
+        text = ", ".join(f"{reason} ({n})" for reason, n in sorted(reasons.items()))
+        return f"{self.sequence.info.name}: no frame could be used: {text}; run scripts/check_sequence.py on it"
+
+    def _skipped(self) -> dict[str, int]:
+        predictor = getattr(self.pipeline.predictor, "skipped", {})
+        return {**self.sequence.skipped, **self.pipeline.lost, **predictor}
+
+    def _save(self, state: str, message: str) -> None:
+        graph = self.pipeline.finish()
+        mesh = self.pipeline.mesh.merged()
+        trajectory = self.pipeline.trajectory()
+        skipped = self._skipped()
+        self.recorder.finish(
+            graph,
+            trajectory,
+            mesh=mesh,
+            state=state,
+            message=message,
+            extra_metrics={"skipped": skipped},
+        )
+        if self.rerun is not None:
+            self.rerun.finish(graph, trajectory)
+        for reason, n in sorted(skipped.items()):
+            logger.info("%d frames not used: %s", n, reason)
+        self.pipeline.close()
+
+    def _closing_lines(self, message: str) -> str:
+        lines = [message] if message else []
+        skipped = self._skipped()
+        if skipped:
+            lines.append(
+                "not used: " + ", ".join(f"{n} frames ({r})" for r, n in sorted(skipped.items()))
+            )
+        lines.append(tree_text(self.pipeline.graph.graph))
+        lines.append(f"results: {self.folder}")
+        return "\n".join(lines)
