@@ -1,0 +1,1 @@
+"""Scores of a run against the truth; numbers only, no drawing."""

@@ -1,0 +1,73 @@
+"""Does the estimator know how wrong it is: normalised estimation error squared (NEES).
+
+xi = (rotation, translation), T_true = T_est Exp(xi), gauge fixed at the first pose: the run is
+aligned on that pose only, since least squares would hide error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mono_hydra.evaluation.alignment import associate
+from mono_hydra.geometry import se3
+from mono_hydra.types import F8
+
+CHI2_95_OF_6 = 12.592
+CHI2_95_OF_3 = 7.815
+
+
+def score_consistency(
+    stamps_s: F8,
+    T_world_camera: F8,
+    covariance_stamps_s: F8,
+    covariance: F8,
+    true_stamps_s: F8,
+    true_T_world_camera: F8,
+) -> dict[str, Any] | None:
+    """NEES of a trajectory with covariances; None when no pose can be judged.
+
+    Args:
+        stamps_s: (N,) estimated stamps.
+        T_world_camera: (N, 4, 4) estimated poses.
+        covariance_stamps_s: (K,) stamps of the covariances.
+        covariance: (K, 6, 6) of (rotation, translation), right perturbation, first pose fixed.
+        true_stamps_s: (M,) true stamps.
+        true_T_world_camera: (M, 4, 4) true poses.
+    """
+    index, k = associate(stamps_s, covariance_stamps_s, 1e-3)
+    paired, true_index = associate(stamps_s[index], true_stamps_s)
+    if len(paired) < 2:
+        return None
+    P, C = T_world_camera[index][paired], covariance[k][paired]
+    G = true_T_world_camera[true_index]
+    gauge = G[0] @ se3.inverse(P[0])
+    errors = np.array([se3.log(se3.inverse(gauge @ p) @ g) for p, g in zip(P, G, strict=True)])
+    whole = _nees(errors, C, slice(0, 6))
+    if len(whole) == 0:
+        return None
+    return {
+        **_report(whole, 6, CHI2_95_OF_6),
+        "rotation": _report(_nees(errors, C, slice(0, 3)), 3, CHI2_95_OF_3),
+        "translation": _report(_nees(errors, C, slice(3, 6)), 3, CHI2_95_OF_3),
+    }
+
+
+def _nees(errors: F8, covariance: F8, part: slice) -> F8:
+    """Xi' P^-1 xi of every pose whose covariance is regular; the fixed first pose has none."""
+    values = []
+    for xi, P in zip(errors[:, part], covariance[:, part, part], strict=True):
+        if np.isfinite(P).all() and np.linalg.eigvalsh(P)[0] > 0.0:
+            values.append(float(xi @ np.linalg.solve(P, xi)))
+    return np.array(values)
+
+
+def _report(nees: F8, dimension: int, limit: float) -> dict[str, Any]:
+    if len(nees) == 0:
+        return {"mean": None, "inside_95": None, "n": 0}
+    return {
+        "mean": float(nees.mean()) / dimension,
+        "inside_95": float(np.mean(nees <= limit)),
+        "n": len(nees),
+    }
