@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,6 +30,32 @@ def writing(path: Path | str) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path | str) -> Iterator[Path]:
+    """Give a temporary folder beside `path`; rename it into place when the block ends well.
+
+    Raises:
+        OutputError: the target exists and holds something, or cannot be written.
+    """
+    target = Path(path)
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise OutputError(f"{target}: exists and is not an empty folder; remove it or name another")
+    part: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+        part.chmod(0o755)
+        yield part
+        if target.exists():
+            target.rmdir()
+        part.rename(target)
+    except OSError as error:
+        raise OutputError(output_problem(target, error)) from error
+    finally:
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def write_bytes(path: Path | str, data: bytes) -> None:

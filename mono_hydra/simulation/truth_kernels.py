@@ -1,0 +1,146 @@
+"""Numba kernels of the true values: which samples a frame sees, what each object shows, free rays."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True)
+def project_point(x, y, z, intrinsics, model, distortion):
+    """Pixel of a camera-frame point; model 0 pinhole, 1 radial-tangential, 2 fisheye."""
+    a, b = x / z, y / z
+    if model == 1:
+        k1, k2, p1, p2, k3 = distortion
+        r2 = a * a + b * b
+        radial = 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
+        a, b = (
+            a * radial + 2.0 * p1 * a * b + p2 * (r2 + 2.0 * a * a),
+            b * radial + p1 * (r2 + 2.0 * b * b) + 2.0 * p2 * a * b,
+        )
+    elif model == 2:
+        k1, k2, k3, k4, _ = distortion
+        r = np.sqrt(a * a + b * b)
+        if r > 1e-9:
+            t = np.arctan(r)
+            t2 = t * t
+            scale = t * (1.0 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4)))) / r
+            a, b = a * scale, b * scale
+    return intrinsics[0] * a + intrinsics[2], intrinsics[1] * b + intrinsics[3]
+
+
+@njit(cache=True, nogil=True)
+def count_seen(
+    points, normals, T_camera_world, intrinsics, model, distortion, depth_m,
+    z_range_m, min_cosine, tolerance_m, tolerance_share, seen, min_z,
+):  # fmt: skip
+    """Add one to `seen` (N,) for each sample this depth image shows; keep the least z (N,).
+
+    Args:
+        points: (N, 3) world. normals: (N, 3) unit, towards free space.
+        T_camera_world: (4, 4). depth_m: (H, W) true z-depth, 0 = none.
+        z_range_m: (2,) nearest and farthest z. min_cosine: of the angle of incidence.
+        tolerance_m, tolerance_share: |z - depth| <= tolerance_m + tolerance_share * z.
+    """
+    height, width = depth_m.shape
+    T = T_camera_world
+    cx = -(T[0, 0] * T[0, 3] + T[1, 0] * T[1, 3] + T[2, 0] * T[2, 3])
+    cy = -(T[0, 1] * T[0, 3] + T[1, 1] * T[1, 3] + T[2, 1] * T[2, 3])
+    cz = -(T[0, 2] * T[0, 3] + T[1, 2] * T[1, 3] + T[2, 2] * T[2, 3])
+    for i in range(points.shape[0]):
+        px, py, pz = points[i, 0], points[i, 1], points[i, 2]
+        z = T[2, 0] * px + T[2, 1] * py + T[2, 2] * pz + T[2, 3]
+        if z < z_range_m[0] or z > z_range_m[1]:
+            continue
+        dx, dy, dz = cx - px, cy - py, cz - pz
+        facing = dx * normals[i, 0] + dy * normals[i, 1] + dz * normals[i, 2]
+        if facing <= 0.0 or facing < min_cosine * np.sqrt(dx * dx + dy * dy + dz * dz):
+            continue
+        x = T[0, 0] * px + T[0, 1] * py + T[0, 2] * pz + T[0, 3]
+        y = T[1, 0] * px + T[1, 1] * py + T[1, 2] * pz + T[1, 3]
+        u, v = project_point(x, y, z, intrinsics, model, distortion)
+        if not (u > -0.5 and v > -0.5 and u < width - 0.5 and v < height - 0.5):
+            continue
+        d = depth_m[int(v + 0.5), int(u + 0.5)]
+        if d > 0.0 and abs(z - d) <= tolerance_m + tolerance_share * z:
+            seen[i] += 1
+            if z < min_z[i]:
+                min_z[i] = z
+
+
+@njit(cache=True, nogil=True)
+def measure_objects(instances, depth_m, pixels, min_z, truncated):
+    """Per instance id: pixels, least depth, whether it touches the border; outputs are zeroed."""
+    height, width = instances.shape
+    pixels[:] = 0
+    min_z[:] = np.inf
+    truncated[:] = False
+    for v in range(height):
+        for u in range(width):
+            k = instances[v, u]
+            if k == 0 or k >= pixels.shape[0]:
+                continue
+            pixels[k] += 1
+            if depth_m[v, u] < min_z[k]:
+                min_z[k] = depth_m[v, u]
+            if v == 0 or u == 0 or v == height - 1 or u == width - 1:
+                truncated[k] = True
+
+
+@njit(cache=True, nogil=True)
+def mark_free_rays(depth_m, rays, T_world_camera, stride, range_m, origin_m, voxel_m, seen_free):
+    """Mark the voxels that the depth rays cross before they end (Amanatides and Woo's walk).
+
+    Args:
+        depth_m: (H, W). rays: (H, W, 3) camera frame, unit z. stride: every so many pixels.
+        range_m: rays are cut at this z. origin_m: (3,) outer corner of voxel 0.
+        seen_free: (X, Y, Z) bool, written.
+    """
+    height, width = depth_m.shape
+    nx, ny, nz = seen_free.shape
+    shape = (nx, ny, nz)
+    T = T_world_camera
+    for v in range(stride // 2, height, stride):
+        for u in range(stride // 2, width, stride):
+            z_end = min(depth_m[v, u], range_m)
+            if z_end <= 0.0:
+                continue
+            cell = np.empty(3, np.int64)
+            last = np.empty(3, np.int64)
+            step = np.empty(3, np.int64)
+            t_next = np.empty(3)
+            t_step = np.empty(3)
+            n_steps = 0
+            for k in range(3):
+                ray = (
+                    T[k, 0] * rays[v, u, 0] + T[k, 1] * rays[v, u, 1] + T[k, 2] * rays[v, u, 2]
+                ) / voxel_m
+                start = (T[k, 3] - origin_m[k]) / voxel_m
+                cell[k] = int(np.floor(start))
+                last[k] = int(np.floor(start + ray * z_end))
+                n_steps += abs(last[k] - cell[k])
+                if ray > 0.0:
+                    step[k] = 1
+                    t_next[k] = (cell[k] + 1 - start) / ray
+                    t_step[k] = 1.0 / ray
+                elif ray < 0.0:
+                    step[k] = -1
+                    t_next[k] = (cell[k] - start) / ray
+                    t_step[k] = -1.0 / ray
+                else:
+                    step[k] = 0
+                    t_next[k] = np.inf
+                    t_step[k] = np.inf
+            for _ in range(n_steps + 1):
+                i, j, m = cell[0], cell[1], cell[2]
+                if 0 <= i < shape[0] and 0 <= j < shape[1] and 0 <= m < shape[2]:
+                    seen_free[i, j, m] = True
+                k = 0
+                if t_next[1] < t_next[k]:
+                    k = 1
+                if t_next[2] < t_next[k]:
+                    k = 2
+                if t_next[k] > z_end:
+                    break
+                cell[k] += step[k]
+                t_next[k] += t_step[k]
