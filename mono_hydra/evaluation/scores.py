@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 from mono_hydra.errors import EvaluationError
 from mono_hydra.evaluation.alignment import (
     ALIGNMENT_KINDS,
@@ -24,6 +26,10 @@ from mono_hydra.evaluation.graph_file import OBJECTS, PLACES, ROOMS
 from mono_hydra.evaluation.mesh import estimated_mesh, score_mesh
 from mono_hydra.evaluation.mesh_protocols import score_after_icp, score_protocol
 from mono_hydra.evaluation.objects import estimated_objects, score_objects, true_objects
+from mono_hydra.evaluation.places import estimated_places, n_components, score_places
+from mono_hydra.evaluation.relations import room_accuracy, score_relations
+from mono_hydra.evaluation.rooms import score_rooms
+from mono_hydra.evaluation.routes import score_routes
 from mono_hydra.evaluation.run import Run
 from mono_hydra.evaluation.trajectory import score_trajectory
 from mono_hydra.evaluation.truth import Truth
@@ -95,7 +101,8 @@ def score_run(
             scores["reason"] = "not aligned"
             scoring.miss(part)
         else:
-            scores[part] = _SCORERS[part](scoring) if part in _SCORERS else scoring.miss(part)
+            scores[part] = _SCORERS[part](scoring)
+    _add_links(scoring, scores)
     if scores.get("mesh") is not None:
         surface = scoring.shared["mesh"].surface
         if icp:
@@ -178,14 +185,64 @@ def _objects(scoring: _Scoring) -> dict[str, Any] | None:
     return scores
 
 
+def _places(scoring: _Scoring) -> dict[str, Any] | None:
+    graph, truth = scoring.run.graph, scoring.truth
+    if graph is None or truth.mesh is None or truth.samples is None:
+        return scoring.miss("places")
+    places = estimated_places(graph, scoring.placed)
+    surface = truth.mesh.surface
+    scores = score_places(places, surface, truth.samples, truth.free_space)
+    if truth.free_space is None:
+        scores["coverage"] = scoring.miss("places.coverage")
+        scores["routes"] = scoring.miss("places.routes")
+        return scores
+    scores["routes"] = score_routes(places, surface, truth, truth.free_space)
+    if scores["routes"] is None:
+        scoring.miss("places.routes")
+    return scores
+
+
+def _rooms(scoring: _Scoring) -> dict[str, Any] | None:
+    graph, truth = scoring.run.graph, scoring.truth
+    if graph is None:
+        return scoring.miss("rooms")
+    places = estimated_places(graph, scoring.placed)
+    found = score_rooms(graph, places, truth, scoring.placed)
+    if found is None:
+        return scoring.miss("rooms")
+    scores, scoring.shared["room_match"] = found
+    return scores
+
+
+def _add_links(scoring: _Scoring, scores: dict[str, Any]) -> None:
+    """Scores of objects that need the rooms or the relations."""
+    graph, truth = scoring.run.graph, scoring.truth
+    if graph is None or scores.get("objects") is None:
+        return
+    estimated, true, matches = scoring.shared["objects"]
+    objects = scores["objects"]
+    if "room_match" in scoring.shared:
+        objects["room_accuracy"] = room_accuracy(
+            estimated, true, matches, scoring.shared["room_match"]
+        )
+    elif "rooms" in scores:
+        objects["room_accuracy"] = scoring.miss("objects.room_accuracy")
+    if truth.relations is None:
+        objects["relations"] = scoring.miss("objects.relations")
+    else:
+        objects["relations"] = score_relations(graph, estimated, true, matches, truth.relations)
+
+
 def _graph(scoring: _Scoring) -> dict[str, Any] | None:
     graph = scoring.run.graph
     if graph is None:
         return scoring.miss("graph")
+    places = estimated_places(graph, Alignment(np.eye(3), np.zeros(3)))
     return {
-        "objects": len(graph.layer(2)),
-        "places": len(graph.layer(3)),
-        "rooms": len(graph.layer(4)),
+        "objects": len(graph.layer(OBJECTS)),
+        "places": len(graph.layer(PLACES)),
+        "rooms": len(graph.layer(ROOMS)),
+        "place_components": n_components(len(places), places.edges),
     }
 
 
@@ -221,6 +278,8 @@ _SCORERS: dict[str, Callable[[_Scoring], dict[str, Any] | None]] = {
     "trajectory": _trajectory,
     "mesh": _mesh,
     "objects": _objects,
+    "places": _places,
+    "rooms": _rooms,
     "graph": _graph,
     "system": _system,
 }
