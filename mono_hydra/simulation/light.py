@@ -33,9 +33,15 @@ TIMES: tuple[TimeOfDay, ...] = ("day", "evening", "night")
 TIME_SHARES = (0.5, 0.25, 0.25)
 LAMP_ON_SHARE = {"day": 0.45, "evening": 0.9, "night": 0.95}
 WINDOW_RADIANCE = {"day": 5.0, "evening": 1.0, "night": 0.04}  # lamps have intensity `power`
+OUTSIDE_SHOWN = {"day": 2.2, "evening": 0.8, "night": 0.05}  # on a scale where mid grey is 0.2
+WHITE_BALANCE = 0.7
 SKY_KELVIN = {"day": 6800.0, "evening": 8200.0, "night": 6500.0}
+SUNNY_SHARE = 0.55  # of the days
+SUN_OVER_SKY = 2.2  # irradiance over pi of the sun, in units of the sky's radiance
 LIFT_M = 0.006  # rays start that far above the surface
 AMBIENT_SHARE = 0.03  # of the house's mean light: nothing is pitch black
+FAR_M = 10.0
+SMOOTHING_STEPS = 14
 RAY_CHUNK = 1_500_000
 GLOW_REACH_M = 0.5  # glowing parts nearer than this to a lamp are its shade
 
@@ -46,7 +52,7 @@ class LightOptions:
 
     cell_m: float = 0.08
     light_rays: int = 16  # per sample and light, a square number
-    gather_rays: int = 48
+    gather_rays: int = 64
     bounces: int = 2
 
 
@@ -64,6 +70,7 @@ class BakedLight:
     light_start: I4  # (R + 2,) first light of each room id
     ambient: F4  # (R + 1, 3) mean radiance by room id
     exposure: float  # brings the house's median radiance to a mid grey
+    white: F8  # (3,) gains that take most of the house's cast away
 
 
 def kelvin_rgb(kelvin: float) -> F8:
@@ -94,9 +101,10 @@ def bake_light(
     lit = [bool(on) for on in rng.random(len(house.lamps)) < LAMP_ON_SHARE[time]]
     lit = _somewhere_lit(lit, house, time)
     sky = WINDOW_RADIANCE[time] * float(rng.uniform(0.7, 1.4)) * kelvin_rgb(SKY_KELVIN[time])
+    sun = _sun_direction(rng) if time == "day" else None
     lattice = build_lattice(scene, options.cell_m)
     casters = _Casters(scene, atlas)
-    direct = _direct_light(lattice, casters, house, lit, sky, options)
+    direct = _direct_light(lattice, casters, house, lit, sky, sun, options)
     glow = _emission(scene, atlas, house, lit, sky)
     light = _with_bounces(scene, lattice, casters, atlas, direct, glow, sky, options)
     area = area_of_samples(scene, lattice)
@@ -105,6 +113,9 @@ def bake_light(
     floor = AMBIENT_SHARE * (light * area[:, None]).sum(axis=0) / area.sum()
     light = (light + floor).astype(np.float32)
     lights, light_start = _highlights(house, lit, sky)
+    ambient = _ambient(scene, lattice, radiance, area)
+    exposure = _exposure(radiance, area)
+    _dim_outside(scene, glow, OUTSIDE_SHOWN[time] * float(rng.uniform(0.6, 1.5)) / exposure, sky)
     return BakedLight(
         time=time,
         corner=lattice.corner,
@@ -114,9 +125,17 @@ def bake_light(
         emission=glow,
         lights=lights,
         light_start=light_start,
-        ambient=_ambient(scene, lattice, radiance, area),
-        exposure=_exposure(radiance, area),
+        ambient=ambient,
+        exposure=exposure,
+        white=(ambient[0, 1] / np.maximum(ambient[0].astype(np.float64), 1e-6)) ** WHITE_BALANCE,
     )
+
+
+def _dim_outside(scene: HouseScene, glow: F4, level: float, sky: F8) -> None:
+    """Set what the view outside looks like: photographs hold more of it than the eye's ratio allows."""
+    outside = np.array([m.kind == "outside" for m in scene.materials])[scene.material]
+    shown = np.minimum(level, sky.mean()) * sky / sky.mean()
+    glow[outside] = shown.astype(np.float32) * (glow[outside] > 0.0)
 
 
 def _somewhere_lit(lit: list[bool], house: House, time: TimeOfDay) -> list[bool]:
@@ -127,6 +146,15 @@ def _somewhere_lit(lit: list[bool], house: House, time: TimeOfDay) -> list[bool]
         if mine and room.id not in with_window and not any(lit[i] for i in mine):
             lit[mine[0]] = True
     return lit
+
+
+def _sun_direction(rng: np.random.Generator) -> F8 | None:
+    """Unit vector to the sun, None under clouds."""
+    azimuth, elevation = rng.uniform(0.0, 2.0 * np.pi), np.deg2rad(rng.uniform(14.0, 50.0))
+    if rng.random() > SUNNY_SHARE:
+        return None
+    flat = np.cos(elevation)
+    return np.array([flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(elevation)])
 
 
 class _Casters:
@@ -150,12 +178,13 @@ class _Casters:
         hit: Any = self._scene.test_occlusions(self._tensor(rays), tnear=0.0, tfar=0.999)
         return np.asarray(hit.numpy(), np.uint8)
 
-    def first_hits(self, rays: F4) -> tuple[I8, F4]:
-        """House triangle (N,) met first, -1 for none, and the weights (N, 2) of the place."""
+    def first_hits(self, rays: F4) -> tuple[I8, F4, F4]:
+        """House triangle (N,) met first, -1 for none, weights (N, 2) of the place, distance (N,)."""
         hit = self._scene.cast_rays(self._tensor(rays))
-        found = np.isfinite(hit["t_hit"].numpy())
+        distance = hit["t_hit"].numpy()
+        found = np.isfinite(distance)
         ids = np.where(found, hit["primitive_ids"].numpy(), 0)
-        return np.where(found, self.triangle_ids[ids], -1), hit["primitive_uvs"].numpy()
+        return np.where(found, self.triangle_ids[ids], -1), hit["primitive_uvs"].numpy(), distance
 
 
 def _near_lamp(scene: HouseScene) -> Any:
@@ -169,7 +198,7 @@ def _near_lamp(scene: HouseScene) -> Any:
 
 
 def _light_row(lamp: Lamp) -> F8:
-    row = np.zeros(10)
+    row = np.zeros(13)
     row[1:4], row[4], row[9] = lamp.position_m, lamp.radius_m, lamp.power / np.pi
     return row
 
@@ -180,6 +209,7 @@ def _direct_light(
     house: House,
     lit: list[bool],
     sky: F8,
+    sun: F8 | None,
     options: LightOptions,
 ) -> F4:
     """(S, 3) light straight from lamps and windows."""
@@ -189,11 +219,15 @@ def _direct_light(
             colour = lamp.power * kelvin_rgb(lamp.kelvin)
             _add_light(lattice, casters, _light_row(lamp), colour, options.light_rays, light)
     for window in house.windows:
-        row = np.zeros(10)
+        row = np.zeros(13)
         row[0], row[1:4] = 1.0, window.center_m
         row[4], row[5], row[6:9] = window.width_m / 2, window.height_m / 2, window.inward
         row[9] = float(sky.mean()) * window.width_m * window.height_m / np.pi
         _add_light(lattice, casters, row, sky, options.light_rays, light)
+        if sun is not None and float(window.inward @ sun) < -0.05:
+            row[0], row[10:13] = 2.0, sun
+            colour = SUN_OVER_SKY * float(sky.mean()) * kelvin_rgb(5200.0)
+            _add_light(lattice, casters, row, colour, options.light_rays, light)
     return light
 
 
@@ -243,11 +277,13 @@ def _with_bounces(
     options: LightOptions,
 ) -> F4:
     """(S, 3) direct and bounced light; samples buried in things take their neighbours' light."""
-    found, hits = _hemispheres(scene, lattice, casters, options.gather_rays)
+    found, hits, room_m = _hemispheres(scene, lattice, casters, options.gather_rays)
     back = (found == -2).reshape(-1, options.gather_rays).mean(axis=1)
     buried = back > 0.35
     low, high = neighbours(lattice)
-    direct = _smoothed(_filled(direct, buried, low, high), low, high, 1, 0.25)
+    direct = _smoothed(_filled(direct, buried, low, high), low, high, 1, np.float32(0.25))
+    # far from everything bounced light varies slowly and its noise is worst: smooth it most there
+    share = np.clip(room_m / 0.7, 0.08, 0.8)[:, None].astype(np.float32)
     albedo = np.ascontiguousarray(atlas.mean_albedo[scene.material])
     colour_glow = albedo * glow
     in_reveal = _behind_windows(lattice, scene.house)
@@ -264,17 +300,18 @@ def _with_bounces(
             0.3 * sky,
             bounced,
         )
-        bounced = _smoothed(_filled(bounced, buried, low, high), low, high, 4, 0.5)
+        bounced = _smoothed(_filled(bounced, buried, low, high), low, high, SMOOTHING_STEPS, share)
         light = direct + bounced
     return light
 
 
 def _hemispheres(
     scene: HouseScene, lattice: Lattice, casters: _Casters, n_rays: int
-) -> tuple[I4, I8]:
-    """Sample and triangle that each of the samples' rays meets."""
+) -> tuple[I4, I8, F4]:
+    """Sample and triangle that each of the samples' rays meets; per sample their harmonic distance."""
     n = len(lattice.points_m)
     found, hits = np.empty(n * n_rays, np.int32), np.empty(n * n_rays, np.int64)
+    room_m = np.empty(n, np.float32)
     step = max(1, RAY_CHUNK // n_rays)
     for first in range(0, n, step):
         last = min(n, first + step)
@@ -283,7 +320,9 @@ def _hemispheres(
             first, last, lattice.points_m, lattice.normals, n_rays, LIFT_M, rays
         )
         part = slice(first * n_rays, last * n_rays)
-        hits[part], uv = casters.first_hits(rays)
+        hits[part], uv, distance = casters.first_hits(rays)
+        nearness = 1.0 / (np.minimum(distance, FAR_M) + 0.02)
+        room_m[first:last] = 1.0 / nearness.reshape(-1, n_rays).mean(axis=1)
         light_kernels.nearest_samples(
             hits[part],
             uv,
@@ -295,7 +334,7 @@ def _hemispheres(
             lattice.sample_of_node,
             found[part],
         )
-    return found, hits
+    return found, hits, room_m
 
 
 def _behind_windows(lattice: Lattice, house: House) -> U1:
@@ -322,7 +361,7 @@ def _filled(values: F4, buried: Any, low: I8, high: I8) -> F4:
     return result
 
 
-def _smoothed(values: F4, low: I8, high: I8, n_times: int, share: float) -> F4:
+def _smoothed(values: F4, low: I8, high: I8, n_times: int, share: F4 | np.float32) -> F4:
     """Values mixed `n_times` with the mean of their neighbours on the surface."""
     n_neighbours = _neighbour_sum(np.ones((len(values), 1)), low, high)
     result = values

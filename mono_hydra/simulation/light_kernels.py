@@ -7,6 +7,9 @@ from numba import njit
 
 from mono_hydra.types import F4, F8, I4, I8, U1
 
+SUN_WIDTH = 0.035  # tangent of the half angle of the hazy sun
+NEAREST2_M2 = 0.10  # a lamp's fitting keeps its nearest surroundings from glaring
+
 
 @njit(cache=True, nogil=True)
 def place_nodes(
@@ -150,14 +153,40 @@ def _unit(seed: int, stream: int) -> float:
 
 
 @njit(cache=True, nogil=True)
+def _sun_meets(point: F4, normal: F4, light: F8, margin_m: float) -> bool:
+    """Whether the way from a point to the sun leads through the window or close by."""
+    facing = normal[0] * light[10] + normal[1] * light[11] + normal[2] * light[12]
+    toward = light[6] * light[10] + light[7] * light[11] + light[8] * light[12]
+    if facing <= 0.0 or toward >= -0.05:
+        return False
+    dx = light[1] - point[0]
+    dy = light[2] - point[1]
+    dz = light[3] - point[2]
+    t = (light[6] * dx + light[7] * dy + light[8] * dz) / toward
+    if t < 0.0:
+        return False
+    hx = t * light[10] - dx
+    hy = t * light[11] - dy
+    hz = t * light[12] - dz
+    across = abs(-light[7] * hx + light[6] * hy)
+    return across < light[4] + margin_m and abs(hz) < light[5] + margin_m
+
+
+@njit(cache=True, nogil=True)
 def lit_samples(points: F4, normals: F4, light: F8, threshold: float) -> I8:
     """Samples that a light could reach with at least `threshold`, facing it, in order.
 
-    light: kind, centre 3, radius or half width, half height, inward 3, strength.
+    light: kind (0 lamp, 1 window, 2 sun through a window), centre 3, radius or half width, half
+    height, inward 3, strength, direction to the sun 3.
     """
     found = np.empty(points.shape[0], np.int64)
     n = 0
     for s in range(points.shape[0]):
+        if light[0] == 2.0:
+            if _sun_meets(points[s], normals[s], light, 0.35):
+                found[n] = s
+                n += 1
+            continue
         dx = light[1] - points[s, 0]
         dy = light[2] - points[s, 1]
         dz = light[3] - points[s, 2]
@@ -210,6 +239,22 @@ def light_rays(
                 tx = light[1] + flat * np.cos(angle)
                 ty = light[2] + flat * np.sin(angle)
                 tz = light[3] + height * light[4]
+            elif light[0] == 2.0:
+                # a disc of directions around the sun: haze and curtains widen it
+                flat = SUN_WIDTH * np.sqrt(u)
+                sx = light[10] + flat * np.cos(2.0 * np.pi * v) * light[7]
+                sy = light[11] - flat * np.cos(2.0 * np.pi * v) * light[6]
+                sz = light[12] + flat * np.sin(2.0 * np.pi * v)
+                toward = light[6] * sx + light[7] * sy + light[8] * sz
+                ahead = (
+                    light[6] * (light[1] - ox)
+                    + light[7] * (light[2] - oy)
+                    + light[8] * (light[3] - oz)
+                )
+                t = ahead / min(toward, -1e-3)
+                tx = ox + t * sx
+                ty = oy + t * sy
+                tz = oz + t * sz
             else:
                 across = (2.0 * u - 1.0) * light[4]
                 tx = light[1] - light[7] * across
@@ -230,7 +275,11 @@ def light_rays(
             if facing <= 0.0:
                 weights[row] = 0.0
             elif light[0] == 0.0:
-                weights[row] = facing / max(distance2, 0.02) / (np.pi * n_rays)
+                weights[row] = facing / max(distance2, NEAREST2_M2) / (np.pi * n_rays)
+            elif light[0] == 2.0:
+                across = abs(light[6] * (ty - light[2]) - light[7] * (tx - light[1]))
+                inside = across < light[4] and abs(tz - light[3]) < light[5]
+                weights[row] = facing / n_rays if inside else 0.0
             else:
                 leaving = -(dx * light[6] + dy * light[7] + dz * light[8]) / distance
                 area = 4.0 * light[4] * light[5]

@@ -20,11 +20,10 @@ from mono_hydra.simulation.house import House
 from mono_hydra.simulation.light import BakedLight, LightOptions, TimeOfDay, bake_light
 from mono_hydra.simulation.materials import Atlas, build_atlas, to_linear
 from mono_hydra.simulation.scene import HouseScene, View
+from mono_hydra.simulation.tone import tone_curve
 from mono_hydra.types import F4, F8, U1, Camera
 
 N_THREADS = 2
-CURVE_SIZE = 4096
-WHITE_AT = 3.0  # linear light (mid grey 0.2) at which the film is white
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +59,7 @@ class Renderer:
         """Shade a cast view."""
         linear = self.shade(view, T_world_camera, camera)
         return Rendered(
-            rgb=self.develop(linear, self.light.exposure),
+            rgb=self.develop(linear, self.light.exposure, self.light.white),
             linear=linear,
             depth_m=view.depth_m,
             labels=view.labels,
@@ -71,12 +70,13 @@ class Renderer:
     def shade(self, view: View, T_world_camera: F8, camera: Camera) -> F4:
         """(H, W, 3) radiance of each pixel."""
         linear = np.empty((*view.depth_m.shape, 3), np.float32)
+        surface = np.empty(view.depth_m.shape, np.int32)
         scene, atlas, light = self.scene, self.atlas, self.light
         centre = np.ascontiguousarray(T_world_camera[:3, 3], np.float64)
 
         def rows(first: int, last: int) -> None:
             render_kernels.shade_rows(
-                first, last, linear, view.triangle, view.bary, view.depth_m, view.normals_world,
+                first, last, linear, surface, view.triangle, view.bary, scene.normal, scene.part,
                 centre, 1.0 / camera.fx, scene.vertices_m, scene.triangles, scene.uv, self._density,
                 scene.material, scene.room, atlas.texels, atlas.layer_start, atlas.layer_size,
                 atlas.layer_of_material, self._table, self._decode, light.corner, light.cells,
@@ -85,7 +85,13 @@ class Renderer:
             )  # fmt: skip
 
         self._by_rows(rows, linear.shape[0])
-        return linear
+        smooth = np.empty_like(linear)
+
+        def edges(first: int, last: int) -> None:
+            render_kernels.soften_edges(first, last, linear, surface, view.depth_m, smooth)
+
+        self._by_rows(edges, linear.shape[0])
+        return smooth
 
     def develop(self, linear: F4, exposure: float, white: F8 | None = None) -> U1:
         """(H, W, 3) display values of a linear picture.
@@ -131,15 +137,6 @@ def make_renderer(
     atlas = build_atlas(scene.materials)
     light = bake_light(scene, atlas, np.random.default_rng([seed, 4711]), options, time)
     return Renderer(scene, atlas, light)
-
-
-def tone_curve() -> F4:
-    """(CURVE_SIZE + 1,) display value 0..255 over sqrt(linear) from 0 to 4: film shoulder, then sRGB."""
-    linear = np.linspace(0.0, 4.0, CURVE_SIZE) ** 2
-    film = linear * (1.0 + linear / WHITE_AT**2) / (1.0 + linear * 0.85)
-    film = np.clip(film, 0.0, 1.0)
-    display = np.where(film <= 0.0031308, 12.92 * film, 1.055 * film ** (1 / 2.4) - 0.055)
-    return np.append(display, display[-1]).astype(np.float32) * np.float32(255.0)
 
 
 def _material_table(scene: HouseScene, atlas: Atlas) -> F4:

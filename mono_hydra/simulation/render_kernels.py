@@ -11,61 +11,72 @@ from numba import njit
 from mono_hydra.types import F4, F8, I4, I8, U1
 
 
+ONE = np.float32(1.0)
+
+
 @njit(cache=True, nogil=True)
-def _fetch(texels: U1, start: int, size: int, x: float, y: float, out: F4) -> None:
-    """Bilinear, repeating lookup in one mip level; x, y in periods; adds nothing, overwrites out (3,)."""
-    fx = x * size - 0.5
-    fy = y * size - 0.5
-    ix = int(np.floor(fx))
-    iy = int(np.floor(fy))
-    ax = np.float32(fx - ix)
-    ay = np.float32(fy - iy)
+def _fetch(texels: U1, start: int, size: int, x: float, y: float) -> tuple[float, float, float]:
+    """Bilinear, repeating lookup of channels 0..2 in one mip level; x, y in periods."""
+    fx = x * np.float32(size) - np.float32(0.5)
+    fy = y * np.float32(size) - np.float32(0.5)
+    lx = np.floor(fx)
+    ly = np.floor(fy)
+    ix = int(lx)
+    iy = int(ly)
+    ax = fx - lx
+    ay = fy - ly
     mask = size - 1  # sizes are powers of two
     x0 = ix & mask
     x1 = (ix + 1) & mask
     y0 = start + (iy & mask) * size
     y1 = start + ((iy + 1) & mask) * size
-    one = np.float32(1.0)
-    w00 = (one - ax) * (one - ay)
-    w10 = ax * (one - ay)
-    w01 = (one - ax) * ay
     w11 = ax * ay
-    for c in range(3):
-        out[c] = (
-            w00 * texels[y0 + x0, c]
-            + w10 * texels[y0 + x1, c]
-            + w01 * texels[y1 + x0, c]
-            + w11 * texels[y1 + x1, c]
-        )
+    w10 = ax - w11
+    w01 = ay - w11
+    w00 = ONE - ax - w01
+    a, b, c, d = y0 + x0, y0 + x1, y1 + x0, y1 + x1
+    return (
+        w00 * np.float32(texels[a, 0])
+        + w10 * np.float32(texels[b, 0])
+        + w01 * np.float32(texels[c, 0])
+        + w11 * np.float32(texels[d, 0]),
+        w00 * np.float32(texels[a, 1])
+        + w10 * np.float32(texels[b, 1])
+        + w01 * np.float32(texels[c, 1])
+        + w11 * np.float32(texels[d, 1]),
+        w00 * np.float32(texels[a, 2])
+        + w10 * np.float32(texels[b, 2])
+        + w01 * np.float32(texels[c, 2])
+        + w11 * np.float32(texels[d, 2]),
+    )
 
 
 @njit(cache=True, nogil=True)
 def sample_texture(
-    texels: U1, start: int, size: int, u: float, v: float, level: float, out: F4, spare: F4
-) -> None:
-    """Trilinear lookup of texel values 0..255 into out (3,); level 0 is the finest."""
-    lower = int(level)
-    share = np.float32(level - lower)
+    texels: U1, start: int, size: int, u: float, v: float, footprint: float
+) -> tuple[float, float, float]:
+    """Trilinear lookup of texel values 0..255; footprint: texels of the finest level in one pixel."""
     edge = size
-    for _ in range(lower):
-        if edge == 1:
-            share = np.float32(0.0)
-            break
+    while footprint >= np.float32(2.0) and edge > 1:
         start += edge * edge
         edge >>= 1
-    _fetch(texels, start, edge, u, v, out)
-    if share > 0.02 and edge > 1:
-        _fetch(texels, start + edge * edge, edge >> 1, u, v, spare)
-        for c in range(3):
-            out[c] += share * (spare[c] - out[c])
+        footprint *= np.float32(0.5)
+    r, g, b = _fetch(texels, start, edge, u, v)
+    share = footprint - ONE  # linear between the levels, close enough to the logarithm
+    if share > np.float32(0.05) and edge > 1:
+        r2, g2, b2 = _fetch(texels, start + edge * edge, edge >> 1, u, v)
+        r += share * (r2 - r)
+        g += share * (g2 - g)
+        b += share * (b2 - b)
+    return r, g, b
 
 
 @njit(cache=True, nogil=True)
 def lattice_light(
-    corner: int, n_a: int, n_b: int, start: int, nodes: F4, w1: float, w2: float, out: F4
-) -> None:
+    corner: int, n_a: int, n_b: int, start: int, nodes: F4, w1: float, w2: float
+) -> tuple[float, float, float]:
     """Bilinear light of one triangle's lattice at the weights of its second and third corner."""
-    w0 = 1.0 - w1 - w2
+    w0 = ONE - w1 - w2
     if corner == 0:
         a = w1
         b = w2
@@ -75,19 +86,24 @@ def lattice_light(
     else:
         a = w0
         b = w1
-    a = min(max(a, 0.0), 1.0) * n_a
-    b = min(max(b, 0.0), 1.0) * n_b
+    zero = np.float32(0.0)
+    a = min(max(a, zero), ONE) * np.float32(n_a)
+    b = min(max(b, zero), ONE) * np.float32(n_b)
     i = min(int(a), n_a - 1)
     j = min(int(b), n_b - 1)
-    s = np.float32(a - i)
-    t = np.float32(b - j)
-    one = np.float32(1.0)
+    s = a - np.float32(i)
+    t = b - np.float32(j)
     k = start + j * (n_a + 1) + i
-    above = k + n_a + 1
-    for c in range(3):
-        low = nodes[k, c] * (one - s) + nodes[k + 1, c] * s
-        high = nodes[above, c] * (one - s) + nodes[above + 1, c] * s
-        out[c] = low * (one - t) + high * t
+    m = k + n_a + 1
+    w11 = s * t
+    w10 = s - w11
+    w01 = t - w11
+    w00 = ONE - s - w01
+    return (
+        w00 * nodes[k, 0] + w10 * nodes[k + 1, 0] + w01 * nodes[m, 0] + w11 * nodes[m + 1, 0],
+        w00 * nodes[k, 1] + w10 * nodes[k + 1, 1] + w01 * nodes[m, 1] + w11 * nodes[m + 1, 1],
+        w00 * nodes[k, 2] + w10 * nodes[k + 1, 2] + w01 * nodes[m, 2] + w11 * nodes[m + 1, 2],
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -135,10 +151,11 @@ def shade_rows(
     row0: int,
     row1: int,
     linear: F4,
+    surface: I4,
     triangle: I8,
     bary: F4,
-    depth_m: F4,
-    normals: F4,
+    normal: F4,
+    part: I4,
     centre_m: F8,
     pixel_angle: float,
     vertices_m: F4,
@@ -162,91 +179,148 @@ def shade_rows(
     light_start: I4,
     ambient: F4,
 ) -> None:
-    """Fill rows row0..row1 of linear (H, W, 3) from a cast view.
+    """Fill rows row0..row1 of linear (H, W, 3) and surface (H, W) from a cast view.
+
+    surface: a number that changes where another part or another facing begins.
+    normal (T, 3); part (T,): index of the part.
 
     material_table (M, 12): repeats per metre, rectangle flag, colour 3, second colour 3, gloss,
     metal flag, spare 2. texel_density (T,): texture periods per metre. decode (256,): display value
     to linear. corner, lattice (T, 2), node_start, nodes (N, 3): baked light. emission (T, 3).
     lights, light_start (R + 1,): highlights by room. ambient (R, 3): mean radiance of a room.
     """
-    value = np.zeros(3, np.float32)
-    spare = np.zeros(3, np.float32)
-    light = np.zeros(3, np.float32)
-    albedo = np.zeros(3, np.float32)
     mirrored = np.zeros(3, np.float32)
-    p = np.zeros(3)
-    view = np.zeros(3)
-    r = np.zeros(3)
+    point = np.zeros(3)
+    ray = np.zeros(3)
+    albedo = np.zeros(3, np.float32)
+    eye_x, eye_y, eye_z = np.float32(centre_m[0]), np.float32(centre_m[1]), np.float32(centre_m[2])
+    angle = np.float32(pixel_angle)
     for y in range(row0, row1):
         for x in range(linear.shape[1]):
             tri = triangle[y, x]
             if tri < 0:
+                surface[y, x] = -1
                 for c in range(3):
                     linear[y, x, c] = ambient[0, c]
                 continue
             w1 = bary[y, x, 0]
             w2 = bary[y, x, 1]
-            w0 = np.float32(1.0) - w1 - w2
+            w0 = ONE - w1 - w2
             a, b, d = triangles[tri, 0], triangles[tri, 1], triangles[tri, 2]
-            length2 = 0.0
-            for c in range(3):
-                p[c] = w0 * vertices_m[a, c] + w1 * vertices_m[b, c] + w2 * vertices_m[d, c]
-                view[c] = p[c] - centre_m[c]
-                length2 += view[c] * view[c]
-            distance = np.sqrt(length2) + 1e-9
-            cosine = 0.0
-            for c in range(3):
-                view[c] /= distance
-                cosine -= view[c] * normals[y, x, c]
-            cosine = min(max(cosine, 0.02), 1.0)
+            px = w0 * vertices_m[a, 0] + w1 * vertices_m[b, 0] + w2 * vertices_m[d, 0]
+            py = w0 * vertices_m[a, 1] + w1 * vertices_m[b, 1] + w2 * vertices_m[d, 1]
+            pz = w0 * vertices_m[a, 2] + w1 * vertices_m[b, 2] + w2 * vertices_m[d, 2]
+            vx = px - eye_x
+            vy = py - eye_y
+            vz = pz - eye_z
+            nx, ny, nz = normal[tri, 0], normal[tri, 1], normal[tri, 2]
+            distance = np.sqrt(vx * vx + vy * vy + vz * vz) + np.float32(1e-6)
+            along = (vx * nx + vy * ny + vz * nz) / distance
+            cosine = min(max(abs(along), np.float32(0.02)), ONE)
+            surface[y, x] = part[tri] * 125 + (
+                int(nx * np.float32(2.4) + np.float32(2.5)) * 25
+                + int(ny * np.float32(2.4) + np.float32(2.5)) * 5
+                + int(nz * np.float32(2.4) + np.float32(2.5))
+            )
             m = material[tri]
             layer = layer_of_material[m]
-            for c in range(3):
-                albedo[c] = material_table[m, 2 + c]
+            red, green, blue = material_table[m, 2], material_table[m, 3], material_table[m, 4]
             if layer >= 0:
                 u = w0 * uv[tri, 0, 0] + w1 * uv[tri, 1, 0] + w2 * uv[tri, 2, 0]
                 v = w0 * uv[tri, 0, 1] + w1 * uv[tri, 1, 1] + w2 * uv[tri, 2, 1]
-                per_m = material_table[m, 0]
                 size = layer_size[layer]
-                footprint = distance * pixel_angle * texel_density[tri] * per_m * size
-                level = max(0.0, np.log2(footprint / np.sqrt(cosine) + 1e-6))
                 start = layer_start[layer]
+                texels_per_m = texel_density[tri] * material_table[m, 0] * np.float32(size)
+                footprint = distance * angle * texels_per_m / np.sqrt(cosine)
                 if material_table[m, 1] > 0.0:
-                    # rectangles do not repeat: stay half a texel inside
-                    rim = 0.5 / size
-                    u = min(max(u, rim), 1.0 - rim)
-                    v = min(max(v, rim), 1.0 - rim)
-                    sample_texture(texels, start, size, u, v, level, value, spare)
-                    for c in range(3):
-                        albedo[c] = decode[int(value[c])]
+                    rim = np.float32(0.5) / np.float32(size)  # rectangles do not repeat
+                    u = min(max(u, rim), ONE - rim)
+                    v = min(max(v, rim), ONE - rim)
+                    r, g, b_ = sample_texture(texels, start, size, u, v, footprint)
+                    red, green, blue = decode[int(r)], decode[int(g)], decode[int(b_)]
                 else:
-                    sample_texture(texels, start, size, u * per_m, v * per_m, level, value, spare)
-                    share = value[1] * np.float32(1.0 / 255.0)
-                    factor = value[0] * np.float32(1.0 / 128.0)
-                    for c in range(3):
-                        second = material_table[m, 5 + c]
-                        albedo[c] = factor * (albedo[c] + (second - albedo[c]) * share)
-            lattice_light(
-                corner[tri], lattice[tri, 0], lattice[tri, 1], node_start[tri], nodes, w1, w2, light
+                    per_m = material_table[m, 0]
+                    bright, share, _ = sample_texture(
+                        texels, start, size, u * per_m, v * per_m, footprint
+                    )
+                    bright *= np.float32(1.0 / 128.0)
+                    share *= np.float32(1.0 / 255.0)
+                    red = bright * (red + (material_table[m, 5] - red) * share)
+                    green = bright * (green + (material_table[m, 6] - green) * share)
+                    blue = bright * (blue + (material_table[m, 7] - blue) * share)
+            light_r, light_g, light_b = lattice_light(
+                corner[tri], lattice[tri, 0], lattice[tri, 1], node_start[tri], nodes, w1, w2
             )
             gloss = material_table[m, 8]
             metal = material_table[m, 9]
-            keep = np.float32(1.0 - 0.7 * metal)
-            for c in range(3):
-                linear[y, x, c] = keep * albedo[c] * light[c] + albedo[c] * emission[tri, c]
-            if gloss > 0.02:
-                for c in range(3):
-                    r[c] = view[c] + 2.0 * cosine * normals[y, x, c]
+            keep = ONE - np.float32(0.7) * metal
+            linear[y, x, 0] = red * (keep * light_r + emission[tri, 0])
+            linear[y, x, 1] = green * (keep * light_g + emission[tri, 1])
+            linear[y, x, 2] = blue * (keep * light_b + emission[tri, 2])
+            if gloss > np.float32(0.02):
+                point[0], point[1], point[2] = px, py, pz
+                turn = np.float32(-2.0) * along
+                ray[0] = vx / distance + turn * nx
+                ray[1] = vy / distance + turn * ny
+                ray[2] = vz / distance + turn * nz
                 k = room[tri]
-                for c in range(3):
-                    # the room's mean stands for everything that is neither lamp nor window
-                    mirrored[c] = 0.5 * (ambient[k, c] + light[c])
+                # the room's mean stands for everything that is neither lamp nor window
+                mirrored[0] = np.float32(0.5) * (ambient[k, 0] + light_r)
+                mirrored[1] = np.float32(0.5) * (ambient[k, 1] + light_g)
+                mirrored[2] = np.float32(0.5) * (ambient[k, 2] + light_b)
                 width = 0.03 + 0.35 * (1.0 - gloss)
-                _reflection(lights, light_start[k], light_start[k + 1], p, r, width, mirrored)
+                _reflection(lights, light_start[k], light_start[k + 1], point, ray, width, mirrored)
+                albedo[0], albedo[1], albedo[2] = red, green, blue
+                grazing = (ONE - cosine) ** 5
                 for c in range(3):
-                    base = 0.04 + metal * (albedo[c] - 0.04)
-                    fresnel = base + (1.0 - base) * (1.0 - cosine) ** 5
+                    base = np.float32(0.04) + metal * (albedo[c] - np.float32(0.04))
+                    fresnel = base + (ONE - base) * grazing
                     linear[y, x, c] += gloss * fresnel * mirrored[c]
+
+
+@njit(cache=True, nogil=True)
+def soften_edges(row0: int, row1: int, linear: F4, surface: I4, depth_m: F4, smooth: F4) -> None:
+    """Copy rows, mixing pixels at outlines with their neighbours: one ray a pixel leaves steps there.
+
+    surface (H, W): changes where another part or another facing begins. Neighbours count up to six
+    times the pixel's own radiance, so that lamps keep their size.
+    """
+    height, width = surface.shape
+    jump = np.float32(0.05)
+    for y in range(row0, row1):
+        y0 = max(y - 1, 0)
+        y1 = min(y + 1, height - 1)
+        for x in range(width):
+            x0 = max(x - 1, 0)
+            x1 = min(x + 1, width - 1)
+            own = surface[y, x]
+            depth = depth_m[y, x]
+            step = jump * depth
+            if (
+                surface[y, x0] == own
+                and surface[y, x1] == own
+                and surface[y0, x] == own
+                and surface[y1, x] == own
+                and abs(depth_m[y, x0] - depth) <= step
+                and abs(depth_m[y, x1] - depth) <= step
+                and abs(depth_m[y0, x] - depth) <= step
+                and abs(depth_m[y1, x] - depth) <= step
+            ):
+                for c in range(3):
+                    smooth[y, x, c] = linear[y, x, c]
+                continue
+            for c in range(3):
+                value = linear[y, x, c]
+                top = np.float32(6.0) * value + np.float32(0.02)
+                cross = min(linear[y, x0, c], top) + min(linear[y, x1, c], top)
+                cross += min(linear[y0, x, c], top) + min(linear[y1, x, c], top)
+                diagonal = min(linear[y0, x0, c], top) + min(linear[y0, x1, c], top)
+                diagonal += min(linear[y1, x0, c], top) + min(linear[y1, x1, c], top)
+                smooth[y, x, c] = (
+                    np.float32(0.36) * value
+                    + np.float32(0.11) * cross
+                    + np.float32(0.05) * diagonal
+                )
 
 
 @njit(cache=True, nogil=True)
@@ -255,7 +329,7 @@ def develop_rows(row0: int, row1: int, linear: F4, gain: F4, curve: F4, rgb: U1)
 
     curve (N,): display value 0..255 over the square root of linear light, the last at 16.
     """
-    scale = np.float32((curve.shape[0] - 1) / 4.0)
+    scale = np.float32((curve.shape[0] - 2) / 4.0)
     top = np.float32(15.99)
     for y in range(row0, row1):
         for x in range(linear.shape[1]):
