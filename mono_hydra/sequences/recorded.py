@@ -86,6 +86,13 @@ class RecordedSequence:
         self._imu = imu
         self._counted: set[tuple[str, int]] = set()
 
+    @property
+    def stamps_s(self) -> F8:
+        """(N,) stamps of the selected frames, readable or not."""
+        return np.asarray(
+            self._source.stamps_s[self._selection.indices(len(self._source.stamps_s))]
+        )
+
     def frames(self) -> Iterator[Frame]:
         """Readable frames in the order of their stamps.
 
