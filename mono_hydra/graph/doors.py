@@ -33,23 +33,26 @@ def door_evidence(footprint: Footprint) -> F4:
 
 
 def door_links(footprint: Footprint, label: I4, links: I4) -> list[Link]:
-    """Doors from the meeting cells (rows: cell of a basin, cell of the other, meeting cell)."""
-    n_y = label.shape[1]
+    """Doors from the meeting cells (rows: cell of a basin, cell of the other, meeting cell).
+
+    Rows come from wide to narrow; of meetings near each other the widest is the door.
+    """
     flat = label.ravel()
+    basins = np.sort(flat[links[:, :2]], axis=1)
+    real = (basins[:, 0] >= 0) & (basins[:, 0] != basins[:, 1])
+    basins, at = basins[real], links[real, 2]
+    cells = np.stack(np.divmod(at, label.shape[1]), axis=1)
+    points = footprint.point_of(cells)
+    left = np.ones(len(at), bool)
     found: list[Link] = []
-    for first, second, at in links.tolist():
-        a, b = sorted((int(flat[first]), int(flat[second])))
-        if a == b or a < 0:
-            continue
-        cell = np.array([[at // n_y, at % n_y]])
-        position = np.append(footprint.point_of(cell)[0], footprint.floor_z_m + DOOR_HEIGHT_M / 2)
-        if any(
-            k.basins == (a, b) and np.linalg.norm(k.door.position_m - position) < APART_M
-            for k in found
-        ):
-            continue
-        i, j = int(cell[0, 0]), int(cell[0, 1])
+    while left.any():
+        n = int(left.argmax())
+        same = (basins == basins[n]).all(axis=1)
+        left &= ~(same & (np.linalg.norm(points - points[n], axis=1) < APART_M))
+        i, j = cells[n]
+        position = np.append(points[n], footprint.floor_z_m + DOOR_HEIGHT_M / 2)
         width = 2.0 * float(footprint.radius_m[i, j])
         confidence = 0.9 if footprint.lintel[i, j] else 0.6
-        found.append(Link((a, b), Door(position, width, DOOR_HEIGHT_M, confidence)))
+        pair = (int(basins[n, 0]), int(basins[n, 1]))
+        found.append(Link(pair, Door(position, width, DOOR_HEIGHT_M, confidence)))
     return found

@@ -12,10 +12,12 @@ import cv2
 import numpy as np
 
 from mono_hydra.config import RoomsConfig
-from mono_hydra.graph.free_space import FREE, FreeSpace
+from mono_hydra.graph import footprint_kernels as kernels
+from mono_hydra.graph.free_space import FreeSpace
 from mono_hydra.types import F4, F8, I4, Bool
 
 STOREY_M = 2.0  # floors of different storeys are at least this far apart
+STOREY_SHARE = 0.15  # a storey's floor has at least this share of the largest one's area
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +31,9 @@ class Footprint:
     open: Bool  # free at eye height
     lintel: Bool  # open, with wall above the height of a door
     wall: Bool  # wall or door at eye height
-    door: I4  # surface points labelled door
-    floor: Bool  # something seen at floor height or open: part of the storey
+    door: I4  # surface points labelled door, at eye height
+    floor: Bool  # something seen at floor height
+    top_m: F4  # height of the highest surface above the floor, 0 where none was seen
     radius_m: F4  # distance of an open cell to the next closed one, lintels ignored
 
     def cell_of(self, points_m: F8) -> I4:
@@ -40,70 +43,74 @@ class Footprint:
 
     def point_of(self, cells: I4) -> F8:
         """Centres (N, 2) of cells (N, 2)."""
-        return self.origin_m + (np.asarray(cells) + 0.5) * self.cell_m
+        return np.asarray(self.origin_m + (np.asarray(cells) + 0.5) * self.cell_m)
 
 
 def footprints(free_space: FreeSpace, config: RoomsConfig) -> list[Footprint]:
     """One footprint for every storey, from the lowest up; [] before anything was seen."""
-    state = free_space.state
-    if state.size == 0:
+    if free_space.state.size == 0:
         return []
     floors = storey_floors(free_space)
-    return [
-        _footprint(free_space, config, floor, floors[n + 1] if n + 1 < len(floors) else None)
-        for n, floor in enumerate(floors)
-    ]
+    tops = [*(z - STOREY_M / 10.0 for z in floors[1:]), np.inf]
+    return [_footprint(free_space, config, f, t) for f, t in zip(floors, tops, strict=True)]
 
 
 def storey_floors(free_space: FreeSpace) -> list[float]:
     """Heights of the storeys' floors, ascending: the large surfaces one can stand on."""
     state, voxel_m = free_space.state, free_space.voxel_m
-    surface = (state == 2) | (state == 4)
-    headroom = (state[:, :, 1:-2] == FREE) & (state[:, :, 2:-1] == FREE) & (state[:, :, 3:] == FREE)
-    area = (surface[:, :, :-3] & headroom).sum(axis=(0, 1)).astype(np.float64)
-    area = area + np.concatenate([area[1:], [0.0]])  # a floor near the border of two layers
-    low = free_space.box.low[2]
+    hits, sums, _ = free_space.surfaces()
+    area = np.zeros(state.shape[2], np.int64)
+    offset = np.zeros((state.shape[2], 2), np.int64)
+    kernels.standing_area(state, hits, sums, area, offset)
+    low = int(free_space.box.low[2])
+    both = area + np.append(area[1:], 0)  # a floor near the border of two layers
     floors: list[float] = []
-    biggest = area.max(initial=0.0)
-    for layer in np.argsort(-area, kind="stable"):
-        z = float((low + layer + 1.0) * voxel_m)
-        if area[layer] < 0.2 * biggest or biggest == 0.0:
+    for layer in np.argsort(-both, kind="stable").tolist():
+        if both[layer] == 0 or both[layer] < STOREY_SHARE * both.max():
             break
-        if all(abs(z - other) >= STOREY_M for other in floors):
-            floors.append(z)
+        if all(abs((low + layer + 1) * voxel_m - other) >= STOREY_M for other in floors):
+            pair = offset[layer : layer + 2]
+            points = max(int(pair[:, 1].sum()), 1)
+            middle = (low + layer + np.arange(len(pair)) + 0.5) * pair[:, 1]
+            floors.append(float((middle.sum() + pair[:, 0].sum() / 64.0) / points * voxel_m))
     return sorted(floors) or [float(low * voxel_m)]
 
 
-def _footprint(
-    free_space: FreeSpace, c: RoomsConfig, floor_z_m: float, next_floor_m: float | None
-) -> Footprint:
+def _footprint(free_space: FreeSpace, c: RoomsConfig, floor_z_m: float, top_z_m: float) -> Footprint:
     state, voxel_m = free_space.state, free_space.voxel_m
-    hits, kinds = free_space.surface_counts()
+    hits, _, kinds = free_space.surfaces()
     height = (free_space.box.low[2] + np.arange(state.shape[2]) + 0.5) * voxel_m - floor_z_m
-    eye = (height > c.eye_low_m) & (height < c.eye_high_m)
-    above = (height > c.lintel_low_m) & (height < c.lintel_high_m)
-    low = (height > -0.3) & (height < 0.3)
-    solid = state >= 2
-    structure = solid & (2 * (kinds[..., 0] + kinds[..., 1]) >= hits) & (hits > 0)
-    free_eye = (state[:, :, eye] == FREE).sum(axis=2)
-    closed_eye = solid[:, :, eye].sum(axis=2)
-    is_open = (free_eye >= 0.5 * eye.sum()) & (closed_eye == 0)
-    lintel = is_open & (structure[:, :, above].sum(axis=2) >= 1)
-    lintel &= (state[:, :, above] == FREE).sum(axis=2) < 0.75 * above.sum()
-    wall = structure[:, :, eye].sum(axis=2) >= 2
-    room_height = height < (next_floor_m - floor_z_m - 0.15 if next_floor_m else np.inf)
-    ceiling = _ceiling(solid & room_height, is_open, height)
-    radius = cv2.distanceTransform(is_open.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    maps = np.zeros((7, *state.shape[:2]), np.int32)
+    free_eye, closed_eye, wall_eye, door_eye, free_above, wall_above, top = maps
+    floor = np.zeros(state.shape[:2], np.uint8)
+    kernels.storey_maps(
+        state, hits, kinds, height, (c.eye_low_m, c.eye_high_m), (c.lintel_low_m, c.lintel_high_m),
+        top_z_m - floor_z_m, free_eye, closed_eye, wall_eye, door_eye, free_above, wall_above,
+        floor, top,
+    )  # fmt: skip
+    n_eye = int(((height > c.eye_low_m) & (height < c.eye_high_m)).sum())
+    n_above = int(((height > c.lintel_low_m) & (height < c.lintel_high_m)).sum())
+    is_open = (free_eye >= 0.5 * n_eye) & (closed_eye == 0)
+    lintel = is_open & (wall_above >= 1) & (free_above < 0.75 * n_above)
+    top_m = np.where(top > 0, height[top], 0.0).astype(np.float32)
     return Footprint(
-        free_space.box.low[:2] * voxel_m, voxel_m, floor_z_m, floor_z_m + ceiling,
-        is_open, lintel, wall, kinds[:, :, eye, 1].sum(axis=2),
-        is_open | solid[:, :, low].any(axis=2),
-        np.maximum(radius - 0.5, 0.0).astype(np.float32) * np.float32(voxel_m),
+        free_space.box.low[:2] * voxel_m, voxel_m, floor_z_m,
+        floor_z_m + _ceiling(top_m[is_open]), is_open, lintel, wall_eye >= 2, door_eye,
+        floor > 0, top_m, distance_to_closed(is_open, voxel_m),
     )  # fmt: skip
 
 
-def _ceiling(solid: Bool, is_open: Bool, height: F8) -> float:
-    """Height of the most common highest surface over open cells, at least 2.1 m."""
-    high = height > 2.1
-    counts = solid[is_open][:, high].sum(axis=0)
-    return float(height[high][int(counts.argmax())]) if counts.size and counts.max() > 0 else 2.5
+def distance_to_closed(is_open: Bool, cell_m: float) -> F4:
+    """Metres from each open cell's centre to the border of the nearest closed cell, 0 on those."""
+    bordered = np.pad(is_open.astype(np.uint8), 1)
+    distance = cv2.distanceTransform(bordered, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    return np.ascontiguousarray(np.maximum(distance - 0.5, 0.0) * cell_m, np.float32)
+
+
+def _ceiling(top_m: F4) -> float:
+    """Most common height of the highest surface among columns, 2.5 m where no ceiling was seen."""
+    high = top_m[top_m > 2.1]
+    if len(high) == 0:
+        return 2.5
+    values, counts = np.unique(np.round(high, 3), return_counts=True)
+    return float(values[counts.argmax()])

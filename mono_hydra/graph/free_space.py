@@ -78,26 +78,20 @@ class FreeSpace:
         k = keyframe.camera.vector()
         depth_m = np.ascontiguousarray(keyframe.depth_m, np.float32)
         points, kinds = np.empty((depth_m.size, 3)), np.empty(depth_m.size, np.uint8)
+        bounds = np.empty(6)
         T = np.ascontiguousarray(T_world_camera, np.float64)
-        seen = kernels.surface_points(depth_m, kind, k, T, 0.05, 2, points, kinds)
-        points, kinds = points[:seen], kinds[:seen]
-        if seen == 0:
+        n = kernels.surface_points(
+            depth_m, kind, k, T, 0.05, self.max_range_m, 2, points, kinds, bounds
+        )
+        if bounds[0] > bounds[3]:
             return VoxelBox(self.box.low, self.box.low)
-        reach = np.linalg.norm(points - T[:3, 3], axis=1)
-        shrink = np.minimum(1.0, 1.5 * self.max_range_m / np.maximum(reach, 1e-9))
-        ends = T[:3, 3] + (points - T[:3, 3]) * shrink[:, None]
-        low_m = np.minimum(ends.min(axis=0), T[:3, 3])
-        high_m = np.maximum(ends.max(axis=0), T[:3, 3])
         box = VoxelBox(
-            np.floor(low_m / self.voxel_m).astype(np.int32) - 2,
-            np.floor(high_m / self.voxel_m).astype(np.int32) + 3,
+            np.floor(bounds[:3] / self.voxel_m).astype(np.int32) - 2,
+            np.floor(bounds[3:] / self.voxel_m).astype(np.int32) + 3,
         )
         self._grow(box)
-        z = T[2, 2] * (points[:, 2] - T[2, 3])
-        z += T[0, 2] * (points[:, 0] - T[0, 3]) + T[1, 2] * (points[:, 1] - T[1, 3])
-        near = z <= self.max_range_m
         kernels.add_surface(
-            np.ascontiguousarray(points[near]), kinds[near], self.box.low, self.voxel_m, sign,
+            points[:n], kinds[:n], self.box.low, self.voxel_m, sign,
             self._views, self._hits, self._sums, self._kinds, self._mark,
         )  # fmt: skip
         kernels.add_votes(
@@ -130,9 +124,9 @@ class FreeSpace:
         part = self._slices(box)
         return tuple(np.ascontiguousarray(a[part]) for a in (self.state, self._hits, self._sums))
 
-    def surface_counts(self) -> tuple[I4, I4]:
-        """Surface points (X, Y, Z), and those labelled wall and door (X, Y, Z, 2), of `box`."""
-        return self._hits, self._kinds
+    def surfaces(self) -> tuple[I4, I4, I4]:
+        """Over `box`: surface points (X, Y, Z), sums of offsets (..., 3), wall and door points (..., 2)."""
+        return self._hits, self._sums, self._kinds
 
     def state_at(self, points_m: F8) -> U1:
         """State of the voxels that hold the points (N, 3); unknown outside the grid."""

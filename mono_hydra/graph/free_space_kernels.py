@@ -19,24 +19,42 @@ OFFSET_UNITS = 64  # sub-voxel steps in which surface points are summed
 
 @njit(cache=True, nogil=True)
 def surface_points(
-    depth_m: F4, kind: U1, k: F8, T: F8, min_m: float, stride: int, points_m: F8, kinds: U1
+    depth_m: F4,
+    kind: U1,
+    k: F8,
+    T: F8,
+    min_m: float,
+    max_m: float,
+    stride: int,
+    points_m: F8,
+    kinds: U1,
+    bounds_m: F8,
 ) -> int:
-    """World points (N, 3) of valid pixels and their kinds (N,); depth_m, kind (H, W). Returns N.
+    """World points (N, 3) of valid pixels up to max_m and their kinds (N,); depth_m, kind (H, W).
 
-    Pixels of kind SKIP are left out.
+    Pixels of kind SKIP are left out. bounds_m (6,) becomes the lowest and highest coordinates of
+    what is seen, rays cut at max_m and the camera included; lowest > highest if nothing is.
+    Returns N.
     """
     n = 0
+    for a in range(3):
+        bounds_m[a], bounds_m[3 + a] = np.inf, -np.inf
     for v in range(0, depth_m.shape[0], stride):
         for u in range(0, depth_m.shape[1], stride):
             z = float(depth_m[v, u])
             if z < min_m or kind[v, u] == 255:
                 continue
-            x = (u - k[2]) / k[0] * z
-            y = (v - k[3]) / k[1] * z
+            end = min(z, max_m)
+            x = (u - k[2]) / k[0] * end
+            y = (v - k[3]) / k[1] * end
             for a in range(3):
-                points_m[n, a] = T[a, 0] * x + T[a, 1] * y + T[a, 2] * z + T[a, 3]
-            kinds[n] = kind[v, u]
-            n += 1
+                p = T[a, 0] * x + T[a, 1] * y + T[a, 2] * end + T[a, 3]
+                points_m[n, a] = p
+                bounds_m[a] = min(bounds_m[a], p, T[a, 3])
+                bounds_m[3 + a] = max(bounds_m[3 + a], p, T[a, 3])
+            if z <= max_m:
+                kinds[n] = kind[v, u]
+                n += 1
     return n
 
 

@@ -109,7 +109,7 @@ class PlacesBuilder:
         points = np.ascontiguousarray(points_m, np.float64).reshape(-1, 3)
         found = np.empty(len(points), np.int64)
         shown = np.searchsorted(self._ids, self._published)
-        hits, kinds = self.free_space.surface_counts()
+        hits, _, kinds = self.free_space.surfaces()
         kernels.nearest_in_sight(
             points,
             self._positions[shown],
@@ -265,27 +265,12 @@ class PlacesBuilder:
         c = self.config
         root = np.empty(len(points_m), np.int32)
         kernels.components(len(points_m), pair, root)
-        roots, size = np.unique(root, return_counts=True)
-        bridges, widths = [], []
-        for r in roots[np.argsort(size, kind="stable")][:-1]:
-            inside = np.flatnonzero(root == root[r])
-            outside = np.flatnonzero(root != root[r])
-            gap = np.linalg.norm(points_m[inside][:, None] - points_m[outside][None], axis=2)
-            for flat in np.argsort(gap, axis=None, kind="stable")[:8]:
-                a, b = inside[flat // len(outside)], outside[flat % len(outside)]
-                if gap.flat[flat] > c.bridge_m:
-                    break
-                width = kernels.segment_clearance(
-                    points_m[a], points_m[b], c.min_edge_clearance_m, window.state,
-                    window.squared, *window.tail(self.free_space.voxel_m),
-                )  # fmt: skip
-                if width >= c.min_edge_clearance_m:
-                    bridges.append((min(a, b), max(a, b)))
-                    widths.append(width)
-                    joined, target = root[a], root[b]
-                    root[root == joined] = target
-                    break
-        return np.array(bridges, np.int32).reshape(-1, 2), np.array(widths)
+        bridge, width = np.empty((len(points_m), 2), np.int32), np.empty(len(points_m))
+        n = kernels.bridges(
+            points_m, root, c.bridge_m, c.min_edge_clearance_m, window.state, window.squared,
+            *window.tail(self.free_space.voxel_m), bridge, width,
+        )  # fmt: skip
+        return bridge[:n], width[:n]
 
     def _publish(self) -> PlaceLayer:
         """The layer without stray pieces of a few places that nothing joins to the rest."""

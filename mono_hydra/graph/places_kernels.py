@@ -176,7 +176,7 @@ def cell_representatives(
                             x = (bi + low[0] + 0.5) * voxel_m
                             y = (bj + low[1] + 0.5) * voxel_m
                             z = (bk + low[2] + 0.5) * voxel_m
-                            d, s = _clearance(x, y, z, 2, site, hits, sums, low, voxel_m)
+                            d, s = _clearance(x, y, z, 1, site, hits, sums, low, voxel_m)
                             if d < min_clearance_m or s < 0 or count >= position_m.shape[0]:
                                 continue
                             position_m[count, 0] = x
@@ -337,6 +337,87 @@ def passages(
                 pair[count, 0], pair[count, 1] = a, b
                 pair_clearance_m[count] = d
                 count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def bridges(
+    position_m: F8,
+    root: I4,
+    longest_m: float,
+    min_clearance_m: float,
+    state: U1,
+    squared: F4,
+    site: I4,
+    hits: I4,
+    sums: I4,
+    low: I4,
+    voxel_m: float,
+    pair: I4,
+    pair_clearance_m: F8,
+) -> int:
+    """Join each piece but the largest to another one by its shortest free straight way.
+
+    root (N,) names the piece of each place and is updated; for each piece the six nearest pairs
+    are looked at. Writes pair (M, 2) with first < second and their clearance; returns M.
+    """
+    n = position_m.shape[0]
+    size = np.zeros(n, np.int32)
+    for a in range(n):
+        size[root[a]] += 1
+    largest = 0
+    for r in range(n):
+        if size[r] > size[largest]:
+            largest = r
+    count = 0
+    tries = 6
+    gap, first, second = np.empty(tries), np.empty(tries, np.int32), np.empty(tries, np.int32)
+    for r in range(n):
+        if size[r] == 0 or r == largest:
+            continue
+        m = 0
+        for a in range(n):
+            if root[a] != r:
+                continue
+            for b in range(n):
+                if root[b] == r:
+                    continue
+                dx = position_m[a, 0] - position_m[b, 0]
+                if abs(dx) > longest_m:
+                    continue
+                d = dx * dx + (position_m[a, 1] - position_m[b, 1]) ** 2
+                d += (position_m[a, 2] - position_m[b, 2]) ** 2
+                if d > longest_m * longest_m or (m == tries and d >= gap[m - 1]):
+                    continue
+                at = min(m, tries - 1)
+                while at > 0 and gap[at - 1] > d:
+                    gap[at], first[at], second[at] = gap[at - 1], first[at - 1], second[at - 1]
+                    at -= 1
+                gap[at], first[at], second[at] = d, a, b
+                m = min(m + 1, tries)
+        for at in range(m):
+            a, b = first[at], second[at]
+            width = segment_clearance(
+                position_m[a],
+                position_m[b],
+                min_clearance_m,
+                state,
+                squared,
+                site,
+                hits,
+                sums,
+                low,
+                voxel_m,
+            )
+            if width >= min_clearance_m:
+                pair[count, 0], pair[count, 1] = min(a, b), max(a, b)
+                pair_clearance_m[count] = width
+                count += 1
+                joined, target = root[a], root[b]
+                for c in range(n):
+                    if root[c] == joined:
+                        root[c] = target
+                break
     return count
 
 

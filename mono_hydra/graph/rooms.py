@@ -11,8 +11,9 @@ import numpy as np
 from mono_hydra.config import RoomsConfig
 from mono_hydra.graph import room_filtration as filtration
 from mono_hydra.graph.doors import Link, door_evidence, door_links
-from mono_hydra.graph.footprint import Footprint, footprints
+from mono_hydra.graph.footprint import Footprint, distance_to_closed, footprints
 from mono_hydra.graph.places import PlaceLayer
+from mono_hydra.graph.room_names import RoomEvidence, best_name, name_rooms
 from mono_hydra.graph.rooms_kernels import basins
 from mono_hydra.graph.scene_graph import Door, ObjectAttributes, RoomAttributes
 from mono_hydra.labels.label_space import LabelSpace
@@ -56,7 +57,7 @@ class RoomsBuilder:
         self._wait -= 1
         if self._wait > 0 or len(layer.ids) == 0:
             return self._carried(layer)
-        self._wait = len(layer.ids) // self.config.places_per_update
+        self._wait = 1 + len(layer.ids) // self.config.places_per_update
         return self.finish(layer, objects)
 
     def finish(
@@ -94,11 +95,12 @@ class RoomsBuilder:
             filtration.plateaus(curve, self.config.min_dilation_m, self.config.max_dilation_m),
             self.config.plateau_ratio,
         )
-        rooms = {
-            ids[n]: _attributes(maps[storey], storey, mask, layer.positions_m[room == n])
+        shapes = [
+            _attributes(maps[storey], storey, mask, layer.positions_m[room == n])
             for n, (storey, mask) in enumerate(masks)
-            if ids[n] >= 0
-        }
+        ]
+        named = self._named(shapes, maps, masks, doors, objects)
+        rooms = {ids[n]: attributes for n, attributes in enumerate(named) if ids[n] >= 0}
         known = tuple(
             (min(ids[a], ids[b]), max(ids[a], ids[b]), door)
             for a, b, door in doors
@@ -117,6 +119,36 @@ class RoomsBuilder:
         rooms = dict(sorted(rooms.items()))
         self._layer = RoomLayer(rooms, dict(of_place), known, curve, delta, storeys)
         return self._layer
+
+    def _named(
+        self,
+        shapes: Sequence[RoomAttributes],
+        maps: Sequence[Footprint],
+        masks: Sequence[tuple[int, Bool]],
+        doors: Sequence[tuple[int, int, Door]],
+        objects: Sequence[tuple[int, ObjectAttributes]],
+    ) -> list[RoomAttributes]:
+        """Rooms with names from the objects whose centres lie over them or nearest to them."""
+        inside: list[dict[str, float]] = [{} for _ in shapes]
+        points = np.array([a.position_m for _, a in objects]).reshape(-1, 3)
+        for (_, attributes), n in zip(objects, rooms_of_points(points, maps, masks), strict=True):
+            if n >= 0:
+                name = attributes.label_name
+                before = inside[n].get(name, 0.0)
+                inside[n][name] = 1.0 - (1.0 - before) * (1.0 - min(attributes.confidence, 1.0))
+        evidence = [
+            RoomEvidence(
+                inside[n],
+                shape.area_m2,
+                elongation(shape.polygon_m),
+                sum(n in (a, b) for a, b, _ in doors),
+            )
+            for n, shape in enumerate(shapes)
+        ]
+        return [
+            replace(shape, name=best_name(p), probabilities=p)
+            for shape, p in zip(shapes, name_rooms(evidence), strict=True)
+        ]
 
     def _carried(self, layer: PlaceLayer) -> RoomLayer:
         """The last partition with the places of now; new ones wait for the next partition."""
@@ -152,9 +184,7 @@ class RoomsBuilder:
 
 def partition(footprint: Footprint, c: RoomsConfig) -> tuple[I4, list[Link]]:
     """Basin label (X, Y) of each open cell, -1 elsewhere, and the doors between basins."""
-    closed = footprint.open & ~footprint.lintel
-    level = cv2.distanceTransform(closed.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    level = np.maximum(level - 0.5, 0.0).astype(np.float32) * np.float32(footprint.cell_m)
+    level = distance_to_closed(footprint.open & ~footprint.lintel, footprint.cell_m)
     half = np.where(footprint.lintel, footprint.radius_m, level)
     # cells under lintels are flooded last, from their middle, so that rooms meet in mid door
     level = np.where(footprint.lintel, footprint.radius_m * np.float32(1e-3), level)
@@ -178,8 +208,55 @@ def _storeys(positions_m: F8, maps: list[Footprint]) -> I4:
     return np.maximum(np.searchsorted(floors, positions_m[:, 2] + 0.05) - 1, 0)
 
 
+def rooms_of_points(
+    points_m: F8, maps: Sequence[Footprint], masks: Sequence[tuple[int, Bool]]
+) -> I4:
+    """Number of the room over or nearest to each point (N, 3) on its storey, -1 beyond 1.5 m."""
+    room = np.full(len(points_m), -1, np.int32)
+    storey_of = _storeys(points_m, list(maps))
+    for storey, footprint in enumerate(maps):
+        label = np.full(footprint.open.shape, -1, np.int32)
+        for n, (of_storey, mask) in enumerate(masks):
+            if of_storey == storey:
+                label[mask] = n
+        member = np.flatnonzero(storey_of == storey)
+        if len(member) == 0 or not (label >= 0).any():
+            continue
+        spread, gap_m = spread_labels(label, footprint)
+        cell = footprint.cell_of(points_m[member])
+        near = gap_m[cell[:, 0], cell[:, 1]] <= 1.5
+        room[member[near]] = spread[cell[near, 0], cell[near, 1]]
+    return room
+
+
+def spread_labels(label: I4, footprint: Footprint) -> tuple[I4, F8]:
+    """Label of the nearest labelled cell for each cell, and its distance in metres.
+
+    Ways do not lead through cells of wall, as long as there is another way.
+    """
+    out = label.copy()
+    gap = np.where(label >= 0, 0.0, np.inf)
+    for step in range(1, round(1.5 / footprint.cell_m) + 1):
+        passable = (out < 0) & ((~footprint.wall) | (step > round(0.8 / footprint.cell_m)))
+        grown = cv2.dilate((out + 1).astype(np.float32), np.ones((3, 3), np.uint8))
+        new = passable & (grown > 0)
+        if not new.any():
+            continue
+        out[new] = grown[new].astype(np.int32) - 1
+        gap[new] = step * footprint.cell_m
+    return out, gap
+
+
+def elongation(polygon_m: F8 | None) -> float:
+    """Longer by shorter side of the smallest box around an outline, >= 1."""
+    if polygon_m is None or len(polygon_m) < 3:
+        return 1.0
+    sides = sorted(cv2.minAreaRect(polygon_m.astype(np.float32))[1])
+    return float(sides[1] / max(sides[0], 0.1))
+
+
 def _attributes(footprint: Footprint, storey: int, mask: Bool, places_m: F8) -> RoomAttributes:
-    polygon = outline(footprint, mask)
+    polygon = outline(footprint, mask & ~footprint.lintel)
     area = float(cv2.contourArea(polygon.astype(np.float32))) if len(polygon) >= 3 else 0.0
     if len(places_m):
         position = places_m.mean(axis=0)
@@ -190,10 +267,19 @@ def _attributes(footprint: Footprint, storey: int, mask: Bool, places_m: F8) -> 
         position_m=position,
         polygon_m=polygon,
         floor_z_m=footprint.floor_z_m,
-        ceiling_z_m=footprint.ceiling_z_m,
+        ceiling_z_m=_ceiling_z_m(footprint, mask),
         area_m2=area,
         storey=storey,
     )
+
+
+def _ceiling_z_m(footprint: Footprint, mask: Bool) -> float:
+    """Most common height of the highest surface over a room; the storey's where few were seen."""
+    high = footprint.top_m[mask & (footprint.top_m > 2.1) & ~footprint.lintel]
+    if len(high) < 10:
+        return footprint.ceiling_z_m
+    values, counts = np.unique(np.round(high, 3), return_counts=True)
+    return footprint.floor_z_m + float(values[counts.argmax()])
 
 
 def outline(footprint: Footprint, mask: Bool) -> F8:
