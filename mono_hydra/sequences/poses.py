@@ -12,7 +12,7 @@ from mono_hydra.types import F8
 
 
 def read_pose(path: Path) -> F8 | None:
-    """(4, 4) T_world_camera of one file with 16 or 12 numbers; None if it is missing or broken."""
+    """(4, 4) T_world_camera of one file with 16 or 12 finite numbers; None if there are none."""
     try:
         values = [
             float(text) for text in path.read_text(encoding="utf-8").replace(",", " ").split()
@@ -84,6 +84,8 @@ def _by_stamp(path: Path, lines: list[list[str]], stamps_s: F8) -> list[F8 | Non
 
 
 def _matrix(values: list[float]) -> F8 | None:
+    if not np.isfinite(values).all():
+        return None  # ScanNet writes -inf where tracking was lost
     if len(values) == 16:
         return np.array(values).reshape(4, 4)
     if len(values) == 12:

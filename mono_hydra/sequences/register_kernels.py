@@ -8,12 +8,14 @@ from numba import njit
 
 from mono_hydra.types import F4, F8
 
+FOOTPRINT = 1.15  # wider than the pixel: slanted surfaces and quantised depth spread samples apart
+
 
 @njit(cache=True, nogil=True)
 def register(depth_m: F4, k_in: F8, T_out_in: F8, k_out: F8, out_m: F4) -> None:
     """depth_m (H, W) -> out_m (h, w), zeroed by the caller; k = fx, fy, cx, cy; T (4, 4).
 
-    A pixel covers the area between its projected corners, so a surface has no gaps.
+    A pixel covers the area between its projected corners, widened a little against gaps.
     """
     height, width = depth_m.shape
     h_out, w_out = out_m.shape
@@ -31,8 +33,8 @@ def register(depth_m: F4, k_in: F8, T_out_in: F8, k_out: F8, out_m: F4) -> None:
                 continue
             u_mid = k_out[0] * x_out / z_out + k_out[2]
             v_mid = k_out[1] * y_out / z_out + k_out[3]
-            half_u = 0.5 * k_out[0] / k_in[0] * z / z_out
-            half_v = 0.5 * k_out[1] / k_in[1] * z / z_out
+            half_u = 0.5 * FOOTPRINT * k_out[0] / k_in[0] * z / z_out
+            half_v = 0.5 * FOOTPRINT * k_out[1] / k_in[1] * z / z_out
             u_first = max(0, math.ceil(u_mid - half_u))
             v_first = max(0, math.ceil(v_mid - half_v))
             u_last = min(w_out - 1, math.ceil(u_mid + half_u) - 1)

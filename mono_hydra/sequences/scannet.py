@@ -63,6 +63,7 @@ def open_sens(path: Path, *, selection: Selection | None = None) -> RecordedSequ
     info = SequenceInfo(
         name=path.stem,
         kind="scannet",
+        has_stamps=source.has_stamps,
         camera=source.color_camera,
         n_frames=None,
         rate_hz=rate_of(source.stamps_s, RATE_HZ),
@@ -86,7 +87,8 @@ class SensSource:
         T_depth_color = np.eye(4) if T_color_depth is None else se3.inverse(T_color_depth)
         color_s = np.array([f.color_stamp_us for f in file.frames]) / 1e6
         depth_s = np.array([f.depth_stamp_us for f in file.frames]) / 1e6
-        if (np.diff(color_s) <= 0.0).any():  # zero or repeated: the file states no stamps
+        self.has_stamps = bool((np.diff(color_s) > 0.0).all())
+        if not self.has_stamps:  # zero or repeated: the file states none
             color_s = np.arange(len(file.frames)) / RATE_HZ
             depth_s = color_s
         self.stamps_s = color_s
@@ -163,6 +165,7 @@ def open_exported(path: Path, *, selection: Selection | None = None) -> Recorded
     info = SequenceInfo(
         name=path.resolve().name,
         kind="scannet",
+        has_stamps=False,
         camera=color_camera,
         n_frames=None,
         rate_hz=rate_of(source.stamps_s, RATE_HZ),
