@@ -36,7 +36,7 @@ def _blend(lattice: F4, x: float, y: float, z: float, weights: F4, first: int, l
             + w111 * lattice[i1, j1, k1, k]
         )
         total += weights[k] * value
-    return total
+    return float(total)
 
 
 @njit(cache=True, nogil=True)

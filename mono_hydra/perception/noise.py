@@ -43,4 +43,4 @@ def anchors() -> F8:
     for a in (-1.0, 1.0):
         for b in (-GOLDEN, GOLDEN):
             corners += [(0.0, a, b), (a, b, 0.0), (b, 0.0, a)]
-    return np.array(corners) / np.sqrt(1.0 + GOLDEN**2)
+    return np.asarray(np.array(corners) / np.sqrt(1.0 + GOLDEN**2), dtype=np.float64)

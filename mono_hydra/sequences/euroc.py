@@ -56,7 +56,8 @@ def open_euroc(path: Path, *, selection: Selection | None = None) -> RecordedSeq
         for (stamp_ns, image), pose in zip(images, poses, strict=True)
     ]
     source = FileSource(frames, camera)
-    imu, notes = None, ()
+    imu = None
+    notes: tuple[str, ...] = ()
     rows = _table(mav / "imu0", 7)
     if len(rows):
         imu, note = to_si(rows[:, 0] / 1e9, rows[:, 1:4], rows[:, 4:7])

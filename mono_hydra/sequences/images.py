@@ -27,7 +27,7 @@ def read_depth(source: Path | bytes, units_per_metre: float) -> F4 | None:
     raw = _decode(source, cv2.IMREAD_UNCHANGED)
     if raw is None or raw.ndim != 2 or raw.dtype != np.uint16:
         return None
-    return depth_from_raw(raw, units_per_metre)
+    return depth_from_raw(raw.astype(np.uint16, copy=False), units_per_metre)
 
 
 def depth_from_raw(raw: NDArray[np.uint16], units_per_metre: float) -> F4:
