@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from mono_hydra.graph.footprint import Footprint
 from mono_hydra.graph.scene_graph import Door
-from mono_hydra.types import F4, I4
+from mono_hydra.types import F4, I4, Bool
 
 DOOR_HEIGHT_M = 2.05  # when no lintel was seen
 APART_M = 1.2  # meetings of the same two rooms nearer than this are one door
@@ -24,12 +25,21 @@ class Link:
 
 def door_evidence(footprint: Footprint) -> F4:
     """(X, Y) how much near each cell speaks for a door, 0 nothing .. 1: labels and lintels."""
-    import cv2
-
     marks = (footprint.lintel | (footprint.door >= 3)).astype(np.uint8)
     size = 2 * round(0.4 / footprint.cell_m) + 1
     near = cv2.boxFilter(marks.astype(np.float32), -1, (size, size), normalize=False)
     return np.clip(near / 6.0, 0.0, 1.0).astype(np.float32)
+
+
+def door_sites(footprint: Footprint) -> Bool:
+    """(X, Y) cells where a passage can be a door: nothing free above, walls beside, not furniture."""
+    size = 2 * round(0.6 / footprint.cell_m) + 1
+    wall, furniture = (
+        cv2.boxFilter(m.astype(np.float32), -1, (size, size), normalize=False)
+        for m in (footprint.wall, footprint.furniture)
+    )
+    tall = cv2.boxFilter(footprint.tall.astype(np.float32), -1, (3, 3)) >= 0.5
+    return np.asarray((wall >= 1.5 * furniture) & (wall > 0) & ~tall)
 
 
 def door_links(footprint: Footprint, label: I4, links: I4) -> list[Link]:

@@ -17,6 +17,7 @@ from mono_hydra.graph.free_space import FreeSpace
 from mono_hydra.types import F4, F8, I4, Bool
 
 STOREY_M = 2.0  # floors of different storeys are at least this far apart
+MAX_ISLAND_M2 = 1.5
 STOREY_SHARE = 0.15  # a storey's floor has at least this share of the largest one's area
 
 
@@ -30,7 +31,9 @@ class Footprint:
     ceiling_z_m: float
     open: Bool  # free at eye height
     lintel: Bool  # open, with wall above the height of a door
+    tall: Bool  # free above the height of a door: no passage through a wall
     wall: Bool  # wall or door at eye height
+    furniture: Bool  # closed at eye height by something else
     door: I4  # surface points labelled door, at eye height
     floor: Bool  # something seen at floor height
     top_m: F4  # height of the highest surface above the floor, 0 where none was seen
@@ -90,14 +93,26 @@ def _footprint(free_space: FreeSpace, c: RoomsConfig, floor_z_m: float, top_z_m:
     )  # fmt: skip
     n_eye = int(((height > c.eye_low_m) & (height < c.eye_high_m)).sum())
     n_above = int(((height > c.lintel_low_m) & (height < c.lintel_high_m)).sum())
-    is_open = (free_eye >= 0.5 * n_eye) & (closed_eye == 0)
+    wall = wall_eye >= 2
+    is_open = _without_islands((free_eye >= 0.5 * n_eye) & (closed_eye == 0), wall, voxel_m)
     lintel = is_open & (wall_above >= 1) & (free_above < 0.75 * n_above)
     top_m = np.where(top > 0, height[top], 0.0).astype(np.float32)
     return Footprint(
         free_space.box.low[:2] * voxel_m, voxel_m, floor_z_m,
-        floor_z_m + _ceiling(top_m[is_open]), is_open, lintel, wall_eye >= 2, door_eye,
+        floor_z_m + _ceiling(top_m[is_open]), is_open, lintel, free_above >= 0.6 * n_above, wall,
+        (closed_eye > 0) & ~wall & ~is_open, door_eye,
         floor > 0, top_m, distance_to_closed(is_open, voxel_m),
     )  # fmt: skip
+
+
+def _without_islands(is_open: Bool, wall: Bool, cell_m: float) -> Bool:
+    """Open cells, and with them hanging lamps and lone tall things: small islands without wall."""
+    n, label, stats, _ = cv2.connectedComponentsWithStats((~is_open).astype(np.uint8), connectivity=8)
+    walls = np.bincount(label.ravel(), weights=wall.ravel(), minlength=n)
+    area = stats[:, cv2.CC_STAT_AREA]
+    island = (area * cell_m**2 <= MAX_ISLAND_M2) & (walls < 0.3 * area)
+    island[0] = False  # the open cells themselves
+    return np.asarray(is_open | island[label])
 
 
 def distance_to_closed(is_open: Bool, cell_m: float) -> F4:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mono_hydra.config import RoomsConfig
 from mono_hydra.graph import room_filtration as filtration
-from mono_hydra.graph.doors import Link, door_evidence, door_links
+from mono_hydra.graph.doors import Link, door_evidence, door_links, door_sites
 from mono_hydra.graph.footprint import Footprint, distance_to_closed, footprints
 from mono_hydra.graph.places import PlaceLayer
 from mono_hydra.graph.room_names import RoomEvidence, best_name, name_rooms
@@ -195,7 +195,7 @@ def partition(footprint: Footprint, c: RoomsConfig) -> tuple[I4, list[Link]]:
     least = max(1, round(c.min_room_area_m2 / footprint.cell_m**2 * 0.4))
     n = basins(
         order, level, np.ascontiguousarray(half, np.float32), footprint.lintel.astype(np.uint8),
-        door_evidence(footprint), 0.5 * c.max_door_width_m, least, label, links,
+        door_sites(footprint).astype(np.uint8), door_evidence(footprint), 0.5 * c.max_door_width_m, least, label, links,
     )  # fmt: skip
     size = np.bincount(label[label >= 0], minlength=label.size)
     label[(label >= 0) & (size[label] < c.min_room_area_m2 / footprint.cell_m**2)] = -1

@@ -22,6 +22,7 @@ def basins(
     level_m: F4,
     radius_m: F4,
     lintel: U1,
+    site: U1,
     evidence: F4,
     max_half_m: float,
     min_cells: int,
@@ -31,7 +32,7 @@ def basins(
     """Partition cells into basins of `level_m`, flooding from its peaks down.
 
     Where two basins meet they become one, unless the meeting cell looks like a door: it lies under a
-    lintel, or it is narrower than `max_half_m` and both basins widen behind it by a margin, which
+    lintel, or it is a possible `site`, narrower than `max_half_m`, and both basins widen behind it by a margin, which
     is smaller where `evidence` (X, Y; 0..1) speaks for a door. Basins below `min_cells` always join.
 
     Args: order (N,) linear indices by falling level; maps (X, Y); label (X, Y) int32 result, -1 where
@@ -81,7 +82,8 @@ def basins(
             if size[r] >= min_cells and size[best] >= min_cells:
                 margin = 0.25 - 0.2 * evidence[i, j]
                 low_peak = min(peak[r], peak[best])
-                keep = lintel[i, j] != 0 or (half < max_half_m and low_peak - half >= margin)
+                narrow = half < max_half_m and low_peak - half >= margin
+                keep = lintel[i, j] != 0 or (narrow and site[i, j] != 0)
             if keep:
                 if n_links < links.shape[0]:
                     links[n_links, 0], links[n_links, 1], links[n_links, 2] = r, best, p
