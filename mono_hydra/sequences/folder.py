@@ -99,6 +99,7 @@ def open_folder(
     info = SequenceInfo(
         name=path.resolve().name,
         kind="folder",
+        has_stamps=not notes,
         camera=camera,
         n_frames=None,
         rate_hz=rate_of(source.stamps_s, fps or 30.0),

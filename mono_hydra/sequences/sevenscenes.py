@@ -84,6 +84,7 @@ def open_sevenscenes(path: Path, *, selection: Selection | None = None) -> Recor
     info = SequenceInfo(
         name=f"{folder.resolve().parent.name}/{folder.resolve().name}",
         kind="sevenscenes",
+        has_stamps=False,
         camera=COLOR_CAMERA,
         n_frames=None,
         rate_hz=rate_of(source.stamps_s, RATE_HZ),
