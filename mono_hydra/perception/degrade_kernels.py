@@ -39,7 +39,7 @@ def _blend(lattice: F4, x: float, y: float, z: float, weights: F4, first: int, l
     return float(total)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def fields(
     depth_m: F4,
     k_px: F8,
@@ -62,7 +62,10 @@ def fields(
     ones = np.ones(n_anchors, np.float32)
     w_depth = np.empty(n_anchors, np.float32)
     w_label = np.empty(n_anchors, np.float32)
-    a0, a1, a2 = anchors[:, 0].copy(), anchors[:, 1].copy(), anchors[:, 2].copy()
+    a0 = anchors[:, 0].astype(np.float32)
+    a1 = anchors[:, 1].astype(np.float32)
+    a2 = anchors[:, 2].astype(np.float32)
+    half = np.float32(0.5)
     for v in range(height):
         for u in range(width):
             z = depth_m[v, u]
@@ -76,10 +79,13 @@ def fields(
             py = T_world_camera[1, 3] + dy * z
             pz = T_world_camera[2, 3] + dz * z
             length = math.sqrt(dx * dx + dy * dy + dz * dz)
+            ux = np.float32(dx / length)
+            uy = np.float32(dy / length)
+            uz = np.float32(dz / length)
             sum_depth, sum_label = np.float32(0.0), np.float32(0.0)
             for k in range(n_anchors):
                 # 1 towards the camera, 0 away; the third power falls to .95 correlation at 20 deg
-                near = np.float32(0.5 - 0.5 * (a0[k] * dx + a1[k] * dy + a2[k] * dz) / length)
+                near = half - half * (a0[k] * ux + a1[k] * uy + a2[k] * uz)
                 w_label[k] = near
                 w_depth[k] = near * near * near
                 sum_label += w_label[k] * w_label[k]
