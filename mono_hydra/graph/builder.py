@@ -30,6 +30,7 @@ from mono_hydra.types import Keyframe, MeshBlock, MovedKeyframe
 
 BlockIndex = tuple[int, int, int]
 BUILDING = node_id("B", 0)
+_PLACE = np.int64(node_id("p", 0))
 
 
 class GraphBuilder:
@@ -83,23 +84,20 @@ class GraphBuilder:
                 self.graph.remove_node(node_id("p", place))
         if not len(layer.changed_ids):
             return
-        rows = np.searchsorted(layer.ids, layer.changed_ids)
-        for row in rows.tolist():
+        changed = layer.changed_ids
+        for row in np.searchsorted(layer.ids, changed).tolist():
             self.graph.add_node(node_id("p", int(layer.ids[row])), _place(layer, row))
-        touched = np.isin(layer.edges, layer.changed_ids).any(axis=1)
-        clearance_of = {
-            (int(a), int(b)): float(c)
-            for (a, b), c in zip(
-                layer.edges[touched].tolist(), layer.edge_clearance_m[touched].tolist(), strict=True
-            )
-        }
-        for place in layer.changed_ids.tolist():
-            for other in self.graph.siblings(node_id("p", place)):
-                a, b = sorted((place, index_of(other)))
-                if (a, b) not in clearance_of:
-                    self.graph.remove_edge(node_id("p", a), node_id("p", b))
-        for (a, b), clearance_m in clearance_of.items():
-            self.graph.add_edge(node_id("p", a), node_id("p", b), PlaceEdge(clearance_m))
+        touched = np.isin(layer.edges[:, 0], changed) | np.isin(layer.edges[:, 1], changed)
+        wanted = set(map(tuple, (layer.edges[touched] | _PLACE).tolist()))
+        for node in (changed | _PLACE).tolist():
+            for other in self.graph.siblings(node):
+                if (min(node, other), max(node, other)) not in wanted:
+                    self.graph.remove_edge(node, other)
+        clearances = layer.edge_clearance_m[touched].tolist()
+        for (a, b), clearance_m in zip(
+            (layer.edges[touched] | _PLACE).tolist(), clearances, strict=True
+        ):
+            self.graph.add_edge(a, b, PlaceEdge(clearance_m))
 
     def _publish_objects(self, objects: Mapping[int, ObjectAttributes]) -> None:
         wanted = {node_id("O", i): a for i, a in objects.items()}

@@ -172,6 +172,7 @@ class SceneGraph:
         self.nx_graph: nx.Graph[int] = nx.Graph()
         self.label_space = label_space
         self.metadata: dict[str, Any] = dict(metadata or {})
+        self._of_layer: dict[str, set[int]] = {layer: set() for layer in LAYERS}
         self._parent: dict[int, int] = {}
         self._children: dict[int, set[int]] = {}
 
@@ -179,6 +180,7 @@ class SceneGraph:
         """Add a node, or replace the attributes of an existing one (its edges stay)."""
         layer = _LAYER_OF_TYPE[type(attributes)]
         self.nx_graph.add_node(node, layer=layer, attributes=attributes)
+        self._of_layer[layer].add(node)
 
     def remove_node(self, node: int) -> None:
         """Remove a node with its edges; its children lose their parent."""
@@ -186,6 +188,7 @@ class SceneGraph:
         self._detach(node)
         for child in self._children.pop(node, set()):
             self._parent.pop(child, None)
+        self._of_layer[self.layer_of(node)].discard(node)
         self.nx_graph.remove_node(node)
 
     def add_edge(self, a: int, b: int, attributes: SiblingEdge) -> None:
@@ -253,7 +256,7 @@ class SceneGraph:
 
     def nodes(self, layer: str) -> list[int]:
         """Ids of one layer, ascending."""
-        return sorted(n for n, d in self.nx_graph.nodes(data=True) if d["layer"] == layer)
+        return sorted(self._of_layer[layer])
 
     def items(self, layer: str) -> Iterator[tuple[int, Any]]:
         """(id, attributes) of one layer, ascending by id."""
@@ -263,9 +266,10 @@ class SceneGraph:
     def edges(self, layer: str) -> list[tuple[int, int, Any]]:
         """Sibling edges (a, b, attributes) with a < b inside one layer, ascending."""
         found = [
-            (min(a, b), max(a, b), d["attributes"])
-            for a, b, d in self.nx_graph.edges(data=True)
-            if "attributes" in d and self.layer_of(a) == layer
+            (a, b, d["attributes"])
+            for a in self._of_layer[layer]
+            for b, d in self.nx_graph.adj[a].items()
+            if a < b and "attributes" in d
         ]
         return sorted(found, key=lambda e: e[:2])
 

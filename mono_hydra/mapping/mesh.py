@@ -8,7 +8,7 @@ from mono_hydra.mapping import mesh_kernels as kernels
 from mono_hydra.mapping.marching_cubes_table import EDGES, triangle_table
 from mono_hydra.mapping.volume import BlockIndex, Volume
 from mono_hydra.mapping.volume_kernels import unpack
-from mono_hydra.types import F4, F8, I4, I8, U1, MeshBlock
+from mono_hydra.types import F4, F8, I4, I8, MeshBlock
 
 _MAX_VERTICES, _MAX_FACES = 3 * 9 * 9 * 8, 5 * 512
 
@@ -21,7 +21,6 @@ class MeshBuilder:
         self._table = triangle_table()
         self._edges = np.array(EDGES, np.int32)
         self._grid = np.empty((9, 9, 9), np.float32)
-        self._source = np.zeros((9, 9, 9), np.int64)
         self._vertex_of_edge = np.empty((3, 9, 9, 9), np.int32)
         self._out = (
             np.empty((_MAX_VERTICES, 3), np.float32),
@@ -57,7 +56,6 @@ class MeshBuilder:
             self._table,
             self._edges,
             self._grid,
-            self._source,
             self._vertex_of_edge,
             *self._out,
         )

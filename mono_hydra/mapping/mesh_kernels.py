@@ -17,32 +17,39 @@ SAMPLES = SIDE + 1
 
 
 @njit(cache=True, nogil=True)
-def gather(slots: I4, sdf_m: F4, weights: F4, min_weight: float, grid: F4, source: I8) -> bool:
-    """Fill grid (9, 9, 9) with signed distances (NaN = unobserved), source with slot * 512 + voxel.
+def gather(slots: I4, sdf_m: F4, weights: F4, min_weight: float, grid: F4) -> bool:
+    """Fill grid (9, 9, 9) with signed distances, NaN where unobserved; has it both signs?
 
     slots (8,): this block and its upper neighbours, index = dx + 2 dy + 4 dz, -1 where absent.
-    Returns whether the samples have both signs.
     """
     has_negative = False
     has_positive = False
+    enough = np.float32(min_weight)
+    unobserved = np.float32(np.nan)
     for i in range(SAMPLES):
         for j in range(SAMPLES):
-            for k in range(SAMPLES):
-                slot = slots[(i >> 3) + 2 * (j >> 3) + 4 * (k >> 3)]
-                grid[i, j, k] = np.nan
-                if slot < 0:
-                    continue
-                at = ((i & 7) * SIDE + (j & 7)) * SIDE + (k & 7)
-                if weights[slot, at] < min_weight:
-                    continue
-                value = sdf_m[slot, at]
-                grid[i, j, k] = value
-                source[i, j, k] = np.int64(slot) * 512 + at
-                if value < 0.0:
-                    has_negative = True
-                else:
-                    has_positive = True
+            which = (i >> 3) + 2 * (j >> 3)
+            line = ((i & 7) * SIDE + (j & 7)) * SIDE
+            for upper in range(2):
+                slot = slots[which + 4 * upper]
+                first, n = SIDE * upper, SIDE if upper == 0 else 1
+                for k in range(n):
+                    value = unobserved
+                    if slot >= 0 and weights[slot, line + k] >= enough:
+                        value = sdf_m[slot, line + k]
+                        if value < 0.0:
+                            has_negative = True
+                        else:
+                            has_positive = True
+                    grid[i, j, first + k] = value
     return has_negative and has_positive
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _source(slots: I4, i: int, j: int, k: int) -> int:
+    """Slot * 512 + voxel of a sample."""
+    slot = np.int64(slots[(i >> 3) + 2 * (j >> 3) + 4 * (k >> 3)])
+    return slot * 512 + ((i & 7) * SIDE + (j & 7)) * SIDE + (k & 7)
 
 
 @njit(cache=True, nogil=True)
@@ -59,7 +66,6 @@ def extract(
     table: I4,
     edges: I4,
     grid: F4,
-    source: I8,
     vertex_of_edge: I4,
     vertices: F4,
     normals: F4,
@@ -71,9 +77,9 @@ def extract(
     """Mesh of one block into preallocated arrays; returns the numbers of vertices and faces.
 
     vertices, normals (1944, 3), rgb (1944, 3), labels, confidence (1944,), faces (2560, 3);
-    grid, source (9, 9, 9) and vertex_of_edge (3, 9, 9, 9) are scratch.
+    grid (9, 9, 9) and vertex_of_edge (3, 9, 9, 9) are scratch.
     """
-    if not gather(slots, sdf_m, weights, min_weight, grid, source):
+    if not gather(slots, sdf_m, weights, min_weight, grid):
         return 0, 0
     vertex_of_edge[:] = -1
     n_vertices = 0
@@ -114,8 +120,8 @@ def extract(
                                 ka,
                                 grid[ia, ja, ka],
                                 grid[ib, jb, kb],
-                                source[ia, ja, ka],
-                                source[ib, jb, kb],
+                                _source(slots, ia, ja, ka),
+                                _source(slots, ib, jb, kb),
                                 key_ijk,
                                 voxel_m,
                                 rgb_fixed,
