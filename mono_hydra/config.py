@@ -87,6 +87,7 @@ class ObjectsConfig(Section):
     min_segment_px: int = Field(default=16, ge=4)  # at 320x240
     points_per_segment: int = Field(default=600, ge=50)
     min_views: int = Field(default=3, ge=1)
+    min_view_px: int = Field(default=40, ge=1)  # at 320x240, of an object in one of these views
     margin_m: float = Field(default=0.05, gt=0.0)  # a surface this near is the same one
 
 

@@ -1,17 +1,19 @@
 """Upright boxes around surface points: world-aligned, and turned about the vertical.
 
-World frame, z up. Extents are robust: the outermost share of the points is left out.
+World frame, z up. Extents are robust: the outermost share of the weight can be left out.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from mono_hydra.graph import object_kernels as kernels
 from mono_hydra.graph.scene_graph import Box
-from mono_hydra.types import F8
+from mono_hydra.types import F8, Bool
 
-YAW_STEP_RAD = np.deg2rad(1.5)
-ALIGNED_AREA_FACTOR = 1.10  # a wall direction may cost this much more area than the best turn
+COARSE_STEP_RAD, FINE_STEP_RAD = np.deg2rad(4.5), np.deg2rad(0.75)
+ALIGNED_AREA_FACTOR = 1.08  # a wall direction may cost this much more area than the best turn
+THIN_M = 0.02  # thinner footprints count as this thick, so that a line has an area
 
 
 def rotation_2d(yaw_rad: float) -> F8:
@@ -20,34 +22,41 @@ def rotation_2d(yaw_rad: float) -> F8:
     return np.array([[c, -s], [s, c]])
 
 
-def extents(values: F8, weights: F8 | None = None, trim_share: float = 0.0) -> tuple[float, float]:
-    """Lowest and highest value after `trim_share` of the weight is cut off at each end."""
-    if trim_share <= 0.0:
-        return float(values.min()), float(values.max())
-    order = np.argsort(values, kind="stable")
-    weight = np.ones(len(values)) if weights is None else weights[order]
-    cumulative = np.cumsum(weight)
-    total = cumulative[-1]
-    low = order[int(np.searchsorted(cumulative, trim_share * total, side="right"))]
-    high = order[min(int(np.searchsorted(cumulative, (1 - trim_share) * total)), len(order) - 1)]
-    return float(values[low]), float(values[high])
-
-
-def world_box(points_m: F8, *, weights: F8 | None = None, trim_share: float = 0.0) -> Box:
-    """Box along the world axes around points (N, 3)."""
-    limits = np.array([extents(points_m[:, k], weights, trim_share) for k in range(3)])
-    return Box(limits.mean(axis=1), limits[:, 1] - limits[:, 0])
-
-
 def turned_box(
     points_m: F8, yaw_rad: float, *, weights: F8 | None = None, trim_share: float = 0.0
 ) -> Box:
-    """Box whose first axis points along `yaw_rad`, around points (N, 3)."""
-    R = rotation_2d(yaw_rad)
-    local = np.column_stack([points_m[:, :2] @ R, points_m[:, 2]])
-    limits = np.array([extents(local[:, k], weights, trim_share) for k in range(3)])
-    center = limits.mean(axis=1)
-    return Box(np.array([*(R @ center[:2]), center[2]]), limits[:, 1] - limits[:, 0], yaw_rad)
+    """Box whose first axis points along `yaw_rad`, around points (N, 3).
+
+    Args:
+        points_m: (N, 3), N >= 1.
+        yaw_rad: turn of the first axis.
+        weights: (N,), all equal if None.
+        trim_share: this share of the weight is cut off at each end of each axis.
+    """
+    weights = np.ones(len(points_m)) if weights is None else weights
+    plan = _plan_limits(points_m, weights, np.array([yaw_rad]), trim_share)[0]
+    upright = np.ascontiguousarray(points_m[:, [2, 2]])
+    height = np.empty((1, 4))
+    kernels.plan_extents(upright, weights, np.zeros(1), trim_share, height)
+    low, high = (
+        np.array([plan[0], plan[2], height[0, 0]]),
+        np.array([plan[1], plan[3], height[0, 1]]),
+    )
+    return box_of_limits(low, high, yaw_rad)
+
+
+def box_of_limits(low: F8, high: F8, yaw_rad: float) -> Box:
+    """Box of its lowest and highest corner (3,) along its own axes."""
+    center = (low + high) / 2
+    plan = rotation_2d(yaw_rad) @ center[:2]
+    return Box(np.array([*plan, center[2]]), high - low, float(yaw_rad))
+
+
+def limits_of_box(box: Box) -> tuple[F8, F8]:
+    """Lowest and highest corner (3,) along the box's own axes, about the world's origin."""
+    plan = rotation_2d(box.yaw_rad).T @ box.center_m[:2]
+    center = np.array([*plan, box.center_m[2]])
+    return center - box.size_m / 2, center + box.size_m / 2
 
 
 def footprint_yaw(
@@ -59,32 +68,35 @@ def footprint_yaw(
 ) -> float:
     """Turn in [0, pi/2) of the rectangle of least area around the plan of points (N, 3).
 
-    One of `preferred_rad` (wall directions) is taken if its area is at most a tenth larger:
-    furniture stands along walls, and a seen half of it often says less.
+    One of `preferred_rad` (wall directions) is taken if its area is hardly larger: furniture stands
+    along walls, and a half-seen piece of it says less.
     """
-    yaws = np.arange(0.0, np.pi / 2 - 1e-9, YAW_STEP_RAD)
-    areas = _areas(points_m, yaws, weights, trim_share)
-    best = int(np.argmin(areas))
+    weights = np.ones(len(points_m)) if weights is None else weights
+    coarse = np.arange(0.0, np.pi / 2 - 1e-9, COARSE_STEP_RAD)
+    best = coarse[int(np.argmin(_areas(points_m, weights, coarse, trim_share)))]
+    fine = best + np.arange(-5, 6) * FINE_STEP_RAD
+    areas = _areas(points_m, weights, fine, trim_share)
+    k = int(np.argmin(areas))
     if preferred_rad:
         wanted = np.mod(np.array(preferred_rad), np.pi / 2)
-        wanted_areas = _areas(points_m, wanted, weights, trim_share)
-        k = int(np.argmin(wanted_areas))
-        if wanted_areas[k] <= ALIGNED_AREA_FACTOR * areas[best] + 1e-4:
-            return float(wanted[k])
-    return float(yaws[best])
+        wanted_areas = _areas(points_m, weights, wanted, trim_share)
+        j = int(np.argmin(wanted_areas))
+        if wanted_areas[j] <= ALIGNED_AREA_FACTOR * areas[k] + 1e-4:
+            return float(wanted[j])
+    return float(np.mod(fine[k], np.pi / 2))
 
 
-def _areas(points_m: F8, yaws: F8, weights: F8 | None, trim_share: float) -> F8:
-    xy = points_m[:, :2]
-    areas = np.empty(len(yaws))
-    for i, yaw in enumerate(yaws):
-        local = xy @ rotation_2d(float(yaw))
-        spans = []
-        for k in range(2):
-            low, high = extents(local[:, k], weights, trim_share)
-            spans.append(max(high - low, 0.02))
-        areas[i] = spans[0] * spans[1]
-    return areas
+def _plan_limits(points_m: F8, weights: F8, yaws_rad: F8, trim_share: float) -> F8:
+    limits = np.empty((len(yaws_rad), 4))
+    xy = np.ascontiguousarray(points_m[:, :2])
+    kernels.plan_extents(xy, weights, yaws_rad, trim_share, limits)
+    return limits
+
+
+def _areas(points_m: F8, weights: F8, yaws_rad: F8, trim_share: float) -> F8:
+    limits = _plan_limits(points_m, weights, yaws_rad, trim_share)
+    sides = np.maximum(limits[:, [1, 3]] - limits[:, [0, 2]], THIN_M)
+    return np.asarray(sides[:, 0] * sides[:, 1])
 
 
 def corners(box: Box) -> F8:
@@ -102,8 +114,8 @@ def aligned_bounds(box: Box) -> Box:
     return Box((low + high) / 2, high - low)
 
 
-def contains(box: Box, points_m: F8, margin_m: float = 0.0) -> np.ndarray:
-    """(N,) bool: which points lie in the box grown by `margin_m`."""
+def contains(box: Box, points_m: F8, margin_m: float = 0.0) -> Bool:
+    """(N,) which points lie in the box grown by `margin_m`."""
     local = points_m - box.center_m
     plan = local[:, :2] @ rotation_2d(box.yaw_rad)
     inside = (np.abs(plan) <= box.size_m[:2] / 2 + margin_m).all(axis=1)

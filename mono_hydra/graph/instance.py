@@ -1,7 +1,7 @@
 """One tracked object: its views and the evidence of its voxels.
 
-The voxels are the sum over the views of the voxels of their points, so a view can be taken back and
-added again at another pose: counts are whole numbers and nothing depends on the order.
+The voxels are the sum over the views of the voxels of their points, so that an instance can be made
+anew from its views at other poses: counts are whole numbers, and no order matters.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mono_hydra.graph import object_kernels as kernels
+from mono_hydra.graph.boxes import footprint_yaw, turned_box
+from mono_hydra.graph.scene_graph import Box
 from mono_hydra.types import F8, I4, I8, U1, Bool
 
 VOXEL_M = 0.025
 COARSE_M = 0.05
 HITS, MISSES = 0, 1  # columns of `counts`
+MIN_MISSES = 3  # fewer looks through a voxel may be pixels of its rim
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,10 +29,16 @@ class Observation:
     stamp_s: float
     label: int
     n_px: int
-    weight: float  # votes for the label: pixels times confidence
+    confidence: float
     sigma: float  # mean, of ln depth
+    depth_m: float  # mean
     border_share: float
     points_mm: np.ndarray  # (N, 3) int16, camera frame
+
+    @property
+    def weight(self) -> float:
+        """Votes for the label."""
+        return self.n_px * self.confidence
 
     def points_world_m(self, T_world_camera: F8) -> F8:
         """(N, 3) points in the world."""
@@ -46,25 +55,42 @@ class Instance:
     observations: list[Observation] = field(default_factory=list)
     keys: I8 = field(default_factory=lambda: np.empty(0, np.int64))  # sorted voxel keys
     counts: I4 = field(default_factory=lambda: np.empty((0, 2), np.int32))
-    coarse_keys: I8 = field(default_factory=lambda: np.empty(0, np.int64))
+    coarse_keys: I8 = field(default_factory=lambda: np.empty(0, np.int64))  # of solid voxels
     low_m: F8 = field(default_factory=lambda: np.full(3, np.inf))
     high_m: F8 = field(default_factory=lambda: np.full(3, -np.inf))
     label_votes: F8 = field(default_factory=lambda: np.zeros(256))
     seen_as: F8 = field(default_factory=lambda: np.zeros(256))  # labels measured at its voxels
+    votes_whole: int = 0  # views that show it as one piece
+    votes_split: int = 0  # views that show two pieces with a gap
+    n_checked: int = 0  # voxels when it was last tried to be cut
     crop_rgb: U1 | None = None
     crop_score: float = 0.0
+    _rough_box: Box | None = None
 
     @property
     def views(self) -> int:
         """Keyframes that show it."""
         return len({o.keyframe_id for o in self.observations})
 
+    @property
+    def noise_m(self) -> float:
+        """Usual error of its points along the view, as predicted."""
+        if not self.observations:
+            return 0.0
+        return float(np.median([o.sigma * o.depth_m for o in self.observations[-20:]]))
+
     def add(self, observation: Observation, T_world_camera: F8) -> None:
         """Count a view in."""
         self.observations.append(observation)
         self.label_votes[observation.label] += observation.weight
-        keys, counts = voxels_of(observation.points_world_m(T_world_camera))
+        points = observation.points_world_m(T_world_camera)
+        keys = unique_keys(points, VOXEL_M)
+        counts = np.zeros((len(keys), 2), np.int32)
+        counts[:, HITS] = 1
         self._merge(keys, counts)
+        self.coarse_keys = np.union1d(self.coarse_keys, unique_keys(points, COARSE_M))
+        self.low_m = np.minimum(self.low_m, points.min(axis=0))
+        self.high_m = np.maximum(self.high_m, points.max(axis=0))
 
     def absorb(self, other: Instance) -> None:
         """Take over all views and voxels of another instance."""
@@ -74,20 +100,30 @@ class Instance:
         self.label_votes += other.label_votes
         self.seen_as += other.seen_as
         self._merge(other.keys, other.counts)
+        self.refresh()
         if other.crop_score > self.crop_score:
             self.crop_rgb, self.crop_score = other.crop_rgb, other.crop_score
+
+    def carve(self, through: Bool) -> None:
+        """Count the voxels that a view looks through."""
+        before = self.solid()
+        self.counts[through, MISSES] += 1
+        if (self.solid() != before).any():
+            self.refresh()
 
     def _merge(self, keys: I8, counts: I4) -> None:
         merged = np.empty(len(self.keys) + len(keys), np.int64)
         merged_counts = np.empty((len(merged), 2), np.int32)
         n = kernels.merge_sorted(self.keys, self.counts, keys, counts, merged, merged_counts)
+        if n != len(self.keys):
+            self._rough_box = None
         self.keys, self.counts = merged[:n].copy(), merged_counts[:n].copy()
-        self.refresh()
 
     def refresh(self) -> None:
-        """Recompute what follows from the voxels."""
+        """Recompute what follows from the solid voxels."""
         solid = self.centers_m(self.solid())
         self.coarse_keys = unique_keys(solid, COARSE_M)
+        self._rough_box = None
         if len(solid):
             self.low_m, self.high_m = solid.min(axis=0), solid.max(axis=0)
         else:
@@ -96,22 +132,31 @@ class Instance:
     def solid(self) -> Bool:
         """(V,) voxels that views confirm more often than they look through."""
         hits, misses = self.counts[:, HITS], self.counts[:, MISSES]
-        return np.asarray((hits > 0) & ((misses < 3) | (misses <= hits)))
+        return np.asarray((hits > 0) & ((misses < MIN_MISSES) | (misses <= hits)))
 
     def centers_m(self, chosen: Bool | None = None) -> F8:
         """(V, 3) voxel centres."""
-        keys = self.keys if chosen is None else self.keys[chosen]
-        centers = np.empty((len(keys), 3))
-        kernels.centers_of_keys(keys, VOXEL_M, centers)
-        return centers
+        return key_centers(self.keys if chosen is None else self.keys[chosen], VOXEL_M)
+
+    def rough_box(self) -> Box | None:
+        """Turned box of the coarse voxels; None without any."""
+        if self._rough_box is None and len(self.coarse_keys):
+            points = key_centers(self.coarse_keys, COARSE_M)
+            self._rough_box = turned_box(points, footprint_yaw(points))
+        return self._rough_box
 
 
-def voxels_of(points_m: F8) -> tuple[I8, I4]:
-    """Sorted voxel keys of points and their counts (V, 2): one hit each, no miss."""
-    keys = unique_keys(points_m, VOXEL_M)
-    counts = np.zeros((len(keys), 2), np.int32)
-    counts[:, HITS] = 1
-    return keys, counts
+def union_box(a: Instance, b: Instance) -> Box:
+    """Turned box around two instances."""
+    points = key_centers(np.concatenate([a.coarse_keys, b.coarse_keys]), COARSE_M)
+    return turned_box(points, footprint_yaw(points))
+
+
+def key_centers(keys: I8, size_m: float) -> F8:
+    """(V, 3) centres of voxels."""
+    centers = np.empty((len(keys), 3))
+    kernels.centers_of_keys(keys, size_m, centers)
+    return centers
 
 
 def unique_keys(points_m: F8, size_m: float) -> I8:

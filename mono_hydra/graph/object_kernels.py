@@ -180,3 +180,70 @@ def voxel_components(keys: I8, reach: int, component: I4, queue: I4) -> int:
                         j += 1
         n += 1
     return n
+
+
+@njit(cache=True, nogil=True)
+def plan_extents(xy_m: F8, weight: F8, yaws_rad: F8, trim_share: float, limits_m: F8) -> None:
+    """Extents of points (N, 2) along both axes of a box turned by each yaw.
+
+    `limits_m` (K, 4): low and high along the first, then along the second axis, after `trim_share`
+    of the weight is cut off at each end (to 1 cm).
+    """
+    n = xy_m.shape[0]
+    along = np.empty(n)
+    total = weight.sum()
+    for k in range(yaws_rad.shape[0]):
+        for axis in range(2):
+            yaw = yaws_rad[k] + axis * np.pi / 2
+            c, s = np.cos(yaw), np.sin(yaw)
+            low, high = np.inf, -np.inf
+            for i in range(n):
+                value = c * xy_m[i, 0] + s * xy_m[i, 1]
+                along[i] = value
+                low, high = min(low, value), max(high, value)
+            if trim_share > 0.0 and high > low:
+                bins = np.zeros(int((high - low) / 0.01) + 1)
+                for i in range(n):
+                    bins[int((along[i] - low) / 0.01)] += weight[i]
+                first, cut = 0, bins[0]
+                while cut <= trim_share * total and first < bins.shape[0] - 1:
+                    first += 1
+                    cut += bins[first]
+                last = bins.shape[0] - 1
+                cut = bins[last]
+                while cut <= trim_share * total and last > first:
+                    last -= 1
+                    cut += bins[last]
+                low, high = low + 0.01 * first, min(low + 0.01 * (last + 1), high)
+            limits_m[k, 2 * axis], limits_m[k, 2 * axis + 1] = low, high
+
+
+@njit(cache=True, nogil=True)
+def nearest_distance(points_m: F8, others_m: F8) -> float:
+    """Least distance between two point sets (N, 3), (M, 3)."""
+    best = np.inf
+    for i in range(points_m.shape[0]):
+        for j in range(others_m.shape[0]):
+            d = 0.0
+            for k in range(3):
+                d += (points_m[i, k] - others_m[j, k]) ** 2
+            best = min(best, d)
+    return np.sqrt(best)
+
+
+@njit(cache=True, nogil=True)
+def nearer_set(points_m: F8, first_m: F8, second_m: F8, is_second: Bool) -> None:
+    """Which points (N, 3) lie nearer to the second of two point sets."""
+    for i in range(points_m.shape[0]):
+        best_first, best_second = np.inf, np.inf
+        for j in range(first_m.shape[0]):
+            d = 0.0
+            for k in range(3):
+                d += (points_m[i, k] - first_m[j, k]) ** 2
+            best_first = min(best_first, d)
+        for j in range(second_m.shape[0]):
+            d = 0.0
+            for k in range(3):
+                d += (points_m[i, k] - second_m[j, k]) ** 2
+            best_second = min(best_second, d)
+        is_second[i] = best_second < best_first

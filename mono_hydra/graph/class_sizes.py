@@ -1,0 +1,63 @@
+"""Usual sizes of object classes: what may be a part, what must be several, what reaches the floor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from typing import Literal
+
+import numpy as np
+import yaml
+
+from mono_hydra.errors import LabelError
+from mono_hydra.labels import LabelSpace
+from mono_hydra.types import F8
+
+
+@dataclass(frozen=True, eq=False)
+class ClassSize:
+    """Usual sizes of one class; sides are (longer, shorter, height) in metres."""
+
+    least_m: F8
+    most_m: F8
+    stands: Literal["floor", "wall", "any"]
+    hidden_gap_m: float = 0.0  # an unseen underside this far above the floor reaches it
+    backed: bool = False  # usually stands with its back to a wall
+
+    def is_fragment(self, size_m: F8, factor: float = 0.75) -> bool:
+        """Whether something is probably a part: on two axes below `factor` of the least size."""
+        return bool(np.count_nonzero(_sorted(size_m) < factor * self.least_m) >= 2)
+
+    def fits(self, size_m: F8, slack_m: float = 0.03) -> bool:
+        """Whether something of this size may be one object."""
+        return bool((_sorted(size_m) <= self.most_m + slack_m).all())
+
+
+def _sorted(size_m: F8) -> F8:
+    return np.array([max(size_m[:2]), min(size_m[:2]), size_m[2]])
+
+
+def load_class_sizes(label_space: LabelSpace) -> dict[int, ClassSize]:
+    """Sizes by label id for every object class of a label space.
+
+    Raises:
+        LabelError: an entry of the shipped table is malformed.
+    """
+    text = (resources.files("mono_hydra.graph") / "class_sizes.yaml").read_text(encoding="utf-8")
+    rows = yaml.safe_load(text)
+    sizes = {}
+    for label in sorted(label_space.object_ids):
+        names = [label_space.by_id[label].name, *label_space.by_id[label].aliases]
+        name = next((n for n in names if n in rows), "default")
+        try:
+            row = dict(rows[name])
+            sizes[label] = ClassSize(
+                np.array(row.pop("least"), dtype=np.float64),
+                np.array(row.pop("most"), dtype=np.float64),
+                **row,
+            )
+        except (KeyError, TypeError) as error:
+            raise LabelError(
+                f"class_sizes.yaml: entry {name!r} needs least, most and stands ({error})"
+            ) from error
+    return sizes

@@ -1,0 +1,76 @@
+"""The box of an instance: robust extents of its surface, unseen sides completed.
+
+An unseen underside reaches the floor where the class stands on it; an unseen back reaches the wall
+behind it. World frame, z up.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mono_hydra.graph.boxes import (
+    box_of_limits,
+    footprint_yaw,
+    limits_of_box,
+    rotation_2d,
+    turned_box,
+)
+from mono_hydra.graph.class_sizes import ClassSize
+from mono_hydra.graph.instance import HITS, Instance
+from mono_hydra.graph.scene_graph import Box
+from mono_hydra.graph.surroundings import Surroundings
+from mono_hydra.types import F8
+
+BACK_CLEARANCE_M = 0.02  # furniture is seldom flush with the wall
+TRIM_SHARE = 0.01  # per end, where the depth is uncertain
+
+
+def seen_box(instance: Instance, preferred_rad: tuple[float, ...]) -> Box | None:
+    """Box around what was seen; None with too little surface."""
+    solid = instance.solid()
+    if solid.sum() < 3:
+        return None
+    points = instance.centers_m(solid)
+    weights = instance.counts[solid, HITS].astype(np.float64)
+    trim = TRIM_SHARE if instance.noise_m > 0.05 else 0.0
+    yaw = footprint_yaw(points, preferred_rad=preferred_rad, weights=weights, trim_share=trim)
+    return turned_box(points, yaw, weights=weights, trim_share=trim)
+
+
+def complete(box: Box, size: ClassSize, surroundings: Surroundings, cameras_m: F8) -> Box:
+    """Extend a box to the floor and to the wall behind it, where these sides were not seen.
+
+    Args:
+        box: around the seen surface.
+        size: usual sizes of the class.
+        surroundings: floor and walls.
+        cameras_m: (N, 3) positions it was seen from.
+    """
+    low, high = limits_of_box(box)
+    if size.stands == "floor":
+        floor = surroundings.floor_z_m(np.array([*box.center_m[:2], low[2] + 0.05]))
+        if floor is not None and -0.15 < low[2] - floor <= size.hidden_gap_m:
+            low[2] = floor
+    for side in range(4):
+        axis, sign = side % 2, 1.0 if side < 2 else -1.0
+        if not size.backed or _was_seen(box, side, cameras_m, high[2]):
+            continue
+        depth = high[axis] - low[axis]
+        room = float(size.most_m[1] - depth)
+        gap = surroundings.wall_gap_m(box, side, max(room, 0.0)) if room > 0 else None
+        if gap is None or gap - BACK_CLEARANCE_M <= 0.0:
+            continue
+        if sign > 0:
+            high[axis] += gap - BACK_CLEARANCE_M
+        else:
+            low[axis] -= gap - BACK_CLEARANCE_M
+    return box_of_limits(low, high, box.yaw_rad)
+
+
+def _was_seen(box: Box, side: int, cameras_m: F8, top_m: float) -> bool:
+    """Whether some view looked at a side, or down on the edge above it."""
+    axis, sign = side % 2, 1.0 if side < 2 else -1.0
+    normal = sign * rotation_2d(box.yaw_rad)[:, axis]
+    face = box.center_m[:2] + normal * box.size_m[axis] / 2
+    outside = (cameras_m[:, :2] - face) @ normal
+    return bool((outside > 0.1).any() or (cameras_m[:, 2] > top_m + 0.10).any())
