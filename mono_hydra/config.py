@@ -17,6 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from mono_hydra.errors import ConfigError
 
 
+_OVERLAYS = Path(__file__).parent / "configs"
+
+
 class Section(BaseModel):
     """Base of all sections: no unknown keys, no silent conversions, no changes after loading."""
 
@@ -73,6 +76,7 @@ class PlacesConfig(Section):
     merge_distance_m: float = Field(default=0.25, ge=0.0)
     min_edge_clearance_m: float = Field(default=0.20, gt=0.0)
     max_edge_m: float = Field(default=1.0, gt=0.1)
+    min_bridge_clearance_m: float = Field(default=0.16, gt=0.0)
     bridge_m: float = Field(default=2.0, gt=0.0)  # longest edge that joins separate components
     min_component: int = Field(default=8, ge=1)  # smaller pieces of the graph are not shown
     active_radius_m: float = Field(default=8.0, gt=1.0)  # of the camera
@@ -182,7 +186,14 @@ def dump_config(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(), sort_keys=False)
 
 
+def shipped_overlays() -> list[str]:
+    """Names that `--config` takes besides files."""
+    return sorted(p.stem for p in _OVERLAYS.glob("*.yaml"))
+
+
 def _read(path: Path) -> dict[str, Any]:
+    if path.name in shipped_overlays() and not path.exists():
+        path = _OVERLAYS / f"{path.name}.yaml"
     try:
         data = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -137,8 +137,20 @@ class Pipeline:
         return Step(frame, tracked, keyframe, prediction, changed_mesh, graph, timer.ms)
 
     def correct(self, poses: dict[int, F8]) -> None:
-        """Replace poses of fused keyframes; the next step re-fuses what they touched."""
+        """Replace poses of stored keyframes; the next step fuses afresh what they touched.
+
+        Args:
+            poses: keyframe id -> T_world_camera (4, 4).
+        """
         self._moved.extend(self.keyframes.correct(poses))
+
+    def refuse(self) -> dict[BlockIndex, MeshBlock | None]:
+        """Fuse afresh now what corrected keyframes touched; returns the mesh blocks that changed."""
+        moved, self._moved = self._moved, []
+        changed_blocks = self.volume.refuse(moved, self.keyframes.get)
+        changed_mesh = self.mesh.step(self.volume, changed_blocks)
+        self.graph.step(None, moved, self.keyframes.get, changed_mesh)
+        return changed_mesh
 
     def finish(self) -> SceneGraph:
         """The final scene graph."""

@@ -49,10 +49,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--labels", choices=("auto", "dataset", "m2h", "none"), default="auto")
     p.add_argument(
         "--config",
-        metavar="FILE",
+        metavar="FILE|NAME",
         action="append",
         default=[],
-        help="YAML over the defaults; repeatable",
+        help="YAML over the defaults, or fine, fast; repeatable",
     )
     p.add_argument(
         "--set", metavar="SECTION.KEY=VALUE", action="append", default=[], dest="settings"

@@ -46,19 +46,22 @@ class GraphBuilder:
         self._objects: Mapping[int, ObjectAttributes] = {}
         self._hung: dict[int, ObjectAttributes] = {}  # objects as they were when they got a parent
         self._free_agents: list[int] = []
+        self._stamp_s = 0.0
 
     def step(
         self,
-        keyframe: Keyframe,
+        keyframe: Keyframe | None,
         moved: Sequence[MovedKeyframe],
         keyframe_of: Callable[[int], Keyframe],
         changed_mesh: Mapping[BlockIndex, MeshBlock | None],
     ) -> SceneGraph:
-        """Update all layers with one keyframe and the mesh blocks that changed."""
+        """Update all layers with a keyframe (None: only poses moved) and changed mesh blocks."""
+        self._stamp_s = self._stamp_s if keyframe is None else keyframe.stamp_s
         layer = self.layer = self.places.step(keyframe, moved, keyframe_of)
         objects = self._objects = self.objects.step(keyframe, moved, keyframe_of, changed_mesh)
-        rooms = self.rooms.step(layer, sorted(objects.items()), changed_mesh, keyframe.stamp_s)
-        self._publish_agent(keyframe)
+        rooms = self.rooms.step(layer, sorted(objects.items()), changed_mesh, self._stamp_s)
+        if keyframe is not None:
+            self._publish_agent(keyframe)
         for m in moved:
             self._publish_agent(keyframe_of(m.id))
         self._publish_places(layer)

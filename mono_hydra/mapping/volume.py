@@ -257,6 +257,7 @@ class Volume:
             for T in (m.T_world_camera_before, m.T_world_camera_after):
                 affected |= self._meets(camera, se3.inverse(T), keys)
         self._rebuild(keys[affected], keyframe_of)
+        self._restore_around(keys[affected])
         return keys[affected]
 
     def _rebuild(self, keys: I8, keyframe_of: Callable[[int], Keyframe]) -> None:
@@ -276,6 +277,11 @@ class Volume:
             due = due[self._meets(keyframe.camera, T_camera_world, due)]
             if len(due):
                 self._fuse(self._prepare(keyframe), due)
+
+    def _restore_around(self, keys: I8) -> None:
+        """Bring back archived neighbours: the mesh of a block reads the blocks around it."""
+        around = np.unique(kernels.neighbours(keys))
+        self._restore(np.array([k for k in around.tolist() if k in self._archive], np.int64))
 
     def _forget(self, keys: I8) -> None:
         active = keys[self.blocks.find(keys) >= 0]

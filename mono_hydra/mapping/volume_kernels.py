@@ -39,6 +39,19 @@ def unpack(keys: I8) -> I8:
     return out
 
 
+@njit(cache=True, nogil=True)
+def neighbours(keys: I8) -> I8:
+    """(27 N,) keys of the blocks around each block, itself included."""
+    ijk = unpack(keys)
+    out = np.empty(27 * keys.shape[0], np.int64)
+    for n in range(keys.shape[0]):
+        for d in range(27):
+            out[27 * n + d] = pack(
+                ijk[n, 0] + d // 9 - 1, ijk[n, 1] + d // 3 % 3 - 1, ijk[n, 2] + d % 3 - 1
+            )
+    return out
+
+
 @njit(cache=True, nogil=True, inline="always")
 def _start(key: int, mask: int) -> int:
     h = key * np.int64(-7046029254386353131)
@@ -243,7 +256,7 @@ def integrate(
 
     sdf_m, weights (C, 512); rgb_fixed (C, 512, 3) in 1/256; label_ids, label_evidence (C, 512, 4)
     are updated in place; dirty (N,) is set where a mesh made of the block may change. Pixels whose
-    label is_skipped (256,) carve free space but leave no surface; `only_band` leaves free space alone.
+    label is_skipped (256,) carve free space but leave no surface; `only_band` does not carve.
     """
     h, w = depth_m.shape
     mask = np.int64((1 << 21) - 1)

@@ -1,0 +1,1 @@
+"""Shipped overlays, named by `--config NAME`."""
