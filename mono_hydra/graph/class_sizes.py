@@ -1,4 +1,4 @@
-"""Usual sizes of object classes: what may be a part, what must be several, what reaches the floor."""
+"""Usual sizes of object classes: what may be a part, what must be several, what stands where."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class ClassSize:
     most_m: F8
     stands: Literal["floor", "wall", "any"]
     hidden_gap_m: float = 0.0  # an unseen underside this far above the floor reaches it
+    stacked_gap_m: float = 0.0  # parts above one another with at most this gap are one
     backed: bool = False  # usually stands with its back to a wall
 
     def is_fragment(self, size_m: F8, factor: float = 0.75) -> bool:

@@ -32,7 +32,6 @@ SAME_PIECE_SHARE = 0.35  # overlap from which a segment belongs to an instance
 WELL_SEEN_SHARE = 0.75  # of an instance's voxels in view that are not hidden
 GAP_M = 0.04  # pieces farther apart than this are two
 SEARCH_M = 0.15
-COLUMN_GAP_M = 0.6  # classes hidden that far above the floor never stand on one another
 LARGE_PART_SHARE = 0.12  # of the voxels
 CROP_PX = 96
 
@@ -272,11 +271,11 @@ class InstanceTracker:
             size, box = self._sizes[piece.label], piece.rough_box()
             if box is None:
                 continue
-            is_column = size.hidden_gap_m >= COLUMN_GAP_M
-            if not is_column and not size.is_fragment(box.size_m):
+            is_fragment = size.is_fragment(box.size_m)
+            if size.stacked_gap_m == 0.0 and not is_fragment:
                 continue
-            reach = 0.5 if is_column else 0.2 if size.stands == "floor" else 0.06
-            whole = self._host_of(piece, reach, size.is_fragment(box.size_m))
+            reach = max(size.stacked_gap_m, 0.2 if size.stands == "floor" else 0.06)
+            whole = self._host_of(piece, reach, is_fragment)
             if whole is not None:
                 kept, gone = (whole, index) if whole < index else (index, whole)
                 self._join(kept, gone)

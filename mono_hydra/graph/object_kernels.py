@@ -43,7 +43,7 @@ def centers_of_keys(keys: I8, size_m: float, centers_m: F8) -> None:
 
 @njit(cache=True, nogil=True)
 def merge_sorted(keys_a: I8, counts_a: I4, keys_b: I8, counts_b: I4, keys: I8, counts: I4) -> int:
-    """Union of two sorted unique key lists; counts (N, C) of equal keys are added. Returns its length."""
+    """Union of two sorted unique key lists, counts (N, C) added; returns its length."""
     i = j = n = 0
     while i < keys_a.shape[0] or j < keys_b.shape[0]:
         if j >= keys_b.shape[0] or (i < keys_a.shape[0] and keys_a[i] < keys_b[j]):
@@ -155,7 +155,7 @@ def look_at_voxels(
 
 @njit(cache=True, nogil=True)
 def voxel_components(keys: I8, reach: int, component: I4, queue: I4) -> int:
-    """Connected components of sorted unique voxel keys; steps of up to `reach` voxels per axis join."""
+    """Connected components of sorted unique keys; steps of up to `reach` voxels per axis join."""
     n = 0
     component[:] = -1
     for seed in range(keys.shape[0]):

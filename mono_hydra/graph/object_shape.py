@@ -22,7 +22,9 @@ from mono_hydra.graph.surroundings import Surroundings
 from mono_hydra.types import F8
 
 BACK_CLEARANCE_M = 0.02  # furniture is seldom flush with the wall
-TRIM_SHARE = 0.01  # per end, where the depth is uncertain
+TRIM_SHARE = 0.04  # per end, where the depth is uncertain
+UNCERTAIN_M = 0.05  # error of a view's points from which extents are trimmed
+FLAT_M = 0.10  # thickness of things on a wall whose depth is uncertain
 
 
 def seen_box(instance: Instance, preferred_rad: tuple[float, ...]) -> Box | None:
@@ -32,7 +34,7 @@ def seen_box(instance: Instance, preferred_rad: tuple[float, ...]) -> Box | None
         return None
     points = instance.centers_m(solid)
     weights = instance.counts[solid, HITS].astype(np.float64)
-    trim = TRIM_SHARE if instance.noise_m > 0.05 else 0.0
+    trim = TRIM_SHARE if instance.noise_m > UNCERTAIN_M else 0.0
     yaw = footprint_yaw(points, preferred_rad=preferred_rad, weights=weights, trim_share=trim)
     return turned_box(points, yaw, weights=weights, trim_share=trim)
 
@@ -64,6 +66,28 @@ def complete(box: Box, size: ClassSize, surroundings: Surroundings, cameras_m: F
             high[axis] += gap - BACK_CLEARANCE_M
         else:
             low[axis] -= gap - BACK_CLEARANCE_M
+    return box_of_limits(low, high, box.yaw_rad)
+
+
+def flatten_on_wall(box: Box, surroundings: Surroundings) -> Box:
+    """Put something that hangs on a wall and was smeared by depth errors back onto that wall."""
+    best: tuple[float, int] | None = None
+    for side in range(4):
+        gap = surroundings.wall_gap_m(box, side, 0.35)
+        if gap is not None and (best is None or box.size_m[side % 2] < best[0]):
+            best = (float(box.size_m[side % 2]), side)
+    if best is None or best[0] <= FLAT_M:
+        return box
+    side = best[1]
+    axis = side % 2
+    gap = surroundings.wall_gap_m(box, side, 0.35) or 0.0
+    low, high = limits_of_box(box)
+    if side < 2:
+        high[axis] += gap
+        low[axis] = high[axis] - FLAT_M
+    else:
+        low[axis] -= gap
+        high[axis] = low[axis] + FLAT_M
     return box_of_limits(low, high, box.yaw_rad)
 
 

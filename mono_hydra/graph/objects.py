@@ -14,7 +14,7 @@ from mono_hydra.graph.boxes import aligned_bounds
 from mono_hydra.graph.class_sizes import load_class_sizes
 from mono_hydra.graph.instance import VOXEL_M, Instance
 from mono_hydra.graph.instance_tracker import InstanceTracker
-from mono_hydra.graph.object_shape import complete, seen_box
+from mono_hydra.graph.object_shape import UNCERTAIN_M, complete, flatten_on_wall, seen_box
 from mono_hydra.graph.scene_graph import Box, ObjectAttributes
 from mono_hydra.graph.surroundings import BlockIndex, Surroundings
 from mono_hydra.labels import LabelSpace
@@ -22,6 +22,9 @@ from mono_hydra.types import F8, Keyframe, MeshBlock, MovedKeyframe
 
 BLOCK_VOXELS = 8
 MAX_POINTS = 200
+OWN_SHARE = 0.4  # least share of its label among the labels measured at its voxels
+RIVAL_SHARE = 0.7  # of another object's label, against its own, that makes it a mistake
+LEFT_SHARE = 0.3  # where views look through the rest of its voxels, a thing was taken away
 
 
 class ObjectsBuilder:
@@ -30,8 +33,9 @@ class ObjectsBuilder:
     def __init__(self, config: ObjectsConfig, label_space: LabelSpace, voxel_size_m: float) -> None:
         self.config = config
         self.label_space = label_space
+        self._is_object = label_space.mask("object")
         self._sizes = load_class_sizes(label_space)
-        self._tracker = InstanceTracker(config, label_space.mask("object"), self._sizes)
+        self._tracker = InstanceTracker(config, self._is_object, self._sizes)
         self._surroundings = Surroundings(label_space, BLOCK_VOXELS * voxel_size_m)
         self._camera_of: dict[int, F8] = {}
         self._published: dict[int, ObjectAttributes] = {}
@@ -80,16 +84,33 @@ class ObjectsBuilder:
         large = {o.keyframe_id for o in instance.observations if o.n_px >= self.config.min_view_px}
         if len(large) < self.config.min_views:
             return False
+        if instance.solid().mean() < LEFT_SHARE:
+            return False
         seen_as = float(instance.seen_as.sum())
-        return seen_as < 50 or instance.seen_as[instance.label] >= 0.4 * seen_as
+        own = float(instance.seen_as[instance.label])
+        if seen_as >= 50 and own < OWN_SHARE * seen_as:
+            return False
+        return not self._is_mistaken(instance)
+
+    def _is_mistaken(self, instance: Instance) -> bool:
+        """Whether it is a patch of wrong labels: its surface is more often seen as another object."""
+        if instance.noise_m <= UNCERTAIN_M:
+            return False
+        others = np.where(self._is_object, instance.seen_as, 0.0)
+        others[instance.label] = 0.0
+        rival = int(np.argmax(others))
+        return bool(others[rival] > RIVAL_SHARE * instance.seen_as[instance.label])
 
     def _box(self, instance: Instance) -> Box | None:
         wall_yaw = self._surroundings.wall_yaw_rad()
         box = seen_box(instance, () if wall_yaw is None else (wall_yaw,))
         if box is None or self._sizes[instance.label].is_fragment(box.size_m, 0.5):
             return None
+        size = self._sizes[instance.label]
+        if size.stands == "wall" and instance.noise_m > UNCERTAIN_M:
+            return flatten_on_wall(box, self._surroundings)
         cameras = np.array([self._camera_of[o.keyframe_id] for o in instance.observations])
-        return complete(box, self._sizes[instance.label], self._surroundings, cameras)
+        return complete(box, size, self._surroundings, cameras)
 
     def _attributes(self, instance: Instance, box: Box) -> ObjectAttributes:
         points = instance.centers_m(instance.solid())

@@ -25,8 +25,8 @@ def relations(objects: Mapping[int, ObjectAttributes]) -> list[tuple[int, str, i
     * `in`: most of the subject's volume lies inside the larger box.
     * `on`: the subject's centre stands over the object, its bottom at a surface of it; the nearest
       surface below wins, so each subject stands on one thing.
-    * `against`: sides within 8 cm at common height; `next_to`: within 0.40 m. Both are written once,
-      from the lower id.
+    * `against`: sides within 8 cm at common height; `next_to`: within 0.40 m. Both are written
+      once, from the lower id.
     """
     ids = sorted(objects)
     if len(ids) < 2:
@@ -103,7 +103,7 @@ def _beside(a: Box, b: Box) -> str | None:
 
 
 def plan_gap(a: Box, b: Box) -> float | None:
-    """Distance in plan between two boxes along the best separating side; None where they overlap much."""
+    """Distance in plan along the best separating side; None where two boxes overlap much."""
     best = -np.inf
     for yaw in (a.yaw_rad, b.yaw_rad):
         for axis in (np.array([np.cos(yaw), np.sin(yaw)]), np.array([-np.sin(yaw), np.cos(yaw)])):
