@@ -3,7 +3,9 @@
     any_name/
       sequence.yaml      name, camera, T_body_camera, rates, nominal IMU noise
       images/000000.jpg ...     images.csv (stamp_s,file)     imu.csv (stamp_s,wx,wy,wz,ax,ay,az)
-      truth/             trajectory.txt, depth/*.png (mm), labels/*.png ...; read by `reference()` alone
+      truth/             trajectory.txt, depth/*.png (mm), labels/*.png ...
+
+The truth folder is read by `reference()` alone.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from mono_hydra.types import F8, I4, Bool
 
 CELL_M = 0.05
 BODY_HEIGHT_M = (0.12, 1.9)  # things between these heights stand in the way
-MIN_CLEARANCE_M = 0.28  # of the walker's axis; the camera needs 0.25
+MIN_CLEARANCE_M = 0.26  # of the walker's axis; the camera needs 0.25
 WANTED_CLEARANCE_M = 0.6
 STAIRS_REACH_M = 0.8
 
@@ -59,6 +59,8 @@ class FreeFloor:
             self.storeys.append(storey)
         self.n_nodes = n_nodes
         self._graph = self._connect()
+        _, self._component = csgraph.connected_components(self._graph, directed=False)
+        self._main = self._widest_component()
 
     def storey_of(self, floor_z_m: float) -> Storey:
         """The storey nearest to a height."""
@@ -79,12 +81,14 @@ class FreeFloor:
         return np.array([*(storey.origin_m + (np.array([x, y]) + 0.5) * CELL_M), storey.floor_z_m])
 
     def free_points(self, room_id: int, spacing_m: float, clearance_m: float) -> F8:
-        """(N, 3) floor points of a room on a grid, with at least that clearance."""
+        """(N, 3) reachable floor points of a room on a grid, with at least that clearance."""
         room = self.house.room(room_id)
         storey = self.storey_of(room.floor_z_m)
         step = max(1, round(spacing_m / CELL_M))
         inside = _mask(room.polygon_m, storey.origin_m, storey.clearance_m.shape)
-        good = inside & (storey.clearance_m >= clearance_m)
+        last = storey.first_node + storey.clearance_m.size
+        component = self._component[storey.first_node : last].reshape(storey.clearance_m.shape)
+        good = inside & (storey.clearance_m >= clearance_m) & (component == self._main)
         best = np.zeros_like(good)
         for x in range(0, good.shape[0], step):  # the roomiest cell of every tile
             for y in range(0, good.shape[1], step):
@@ -145,6 +149,17 @@ class FreeFloor:
         shape = (self.n_nodes, self.n_nodes)
         entries = (np.concatenate(rows), np.concatenate(columns))
         return sparse.csr_matrix((np.concatenate(lengths), entries), shape=shape)
+
+    def _widest_component(self) -> int:
+        """The connected piece of free floor that reaches the most rooms, then the largest."""
+        sizes = np.bincount(self._component)
+        rooms = np.zeros(len(sizes), np.int64)
+        for room in self.house.rooms:
+            storey = self.storey_of(room.floor_z_m)
+            inside = _mask(room.polygon_m, storey.origin_m, storey.clearance_m.shape)
+            free = np.flatnonzero(inside & (storey.clearance_m >= MIN_CLEARANCE_M))
+            rooms[np.unique(self._component[storey.first_node + free])] += 1
+        return int(np.lexsort((np.arange(len(sizes)), -sizes, -rooms))[0])
 
     def _nearest_free(self, feet_m: F8) -> int | None:
         storey = self.storey_of(float(feet_m[2]))

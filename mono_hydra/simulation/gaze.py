@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mono_hydra.labels import load_label_space
 from mono_hydra.simulation.scene import HouseScene
 from mono_hydra.types import F4, F8, I8
 
@@ -19,6 +20,7 @@ STRUCTURE_POINTS_M2 = 10.0
 OBJECT_POINTS_M2 = 30.0
 OBJECT_MIN_POINTS = 12
 OBJECT_WEIGHT = 0.8  # in m2 of wall, shared by an object's points, beside its own area
+SURFACE_WEIGHT = {"ceiling": 0.15, "wall": 0.5, "window": 0.5}  # of structure; others 1
 RANGE_M = (0.45, 4.2)
 MIN_FACING = 0.2  # cosine of incidence
 YAWS: F8 = np.arange(24) * (2 * np.pi / 24) - np.pi
@@ -65,6 +67,10 @@ class Attention:
             worth.astype(np.float32),
         )
 
+    def forget(self) -> None:
+        """Start again with nothing seen."""
+        self.seen_s[:] = 0.0
+
     def look(self, visible: Visible, yaw: float, pitch: float, seconds: float) -> None:
         """Have that direction in view for some time."""
         inside = (np.abs(wrapped(visible.azimuth - yaw)) < self._half[0]) & (
@@ -109,10 +115,14 @@ def _spread(scene: HouseScene) -> tuple[F8, F8, F8, I8]:
     instance = scene.instance[triangle]
     count = np.bincount(instance, minlength=len(area))
     extra = np.where(np.arange(len(area)) > 0, OBJECT_WEIGHT, 0.0)
+    space = load_label_space("nyu40")
+    by_label = np.ones(256)
+    for name, share in SURFACE_WEIGHT.items():
+        by_label[space.id_of(name)] = share
     weight = np.where(
         instance > 0,
         (area[instance] + extra[instance]) / np.maximum(count[instance], 1),
-        1.0 / STRUCTURE_POINTS_M2,
+        by_label[scene.label[triangle]] / STRUCTURE_POINTS_M2,
     )
     kept = scene.room[triangle] > 0
     room = scene.room[triangle].astype(np.int64)

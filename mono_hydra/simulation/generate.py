@@ -27,6 +27,7 @@ from mono_hydra.simulation.checks import check_house, check_imu, check_written
 from mono_hydra.simulation.free_space import free_space
 from mono_hydra.simulation.house import House
 from mono_hydra.simulation.imu import DEVICES, sense
+from mono_hydra.simulation.light import LightOptions
 from mono_hydra.simulation.render import make_renderer
 from mono_hydra.simulation.sequence_files import (
     image_name,
@@ -73,6 +74,7 @@ class SimulateOptions:
     name: str | None = None
     stand_in: bool = False
     camera: Camera | None = None  # instead of width, height and fov_deg
+    light: LightOptions | None = None  # fineness of the baked light
 
     def camera_model(self) -> Camera:
         """The camera asked for."""
@@ -118,7 +120,7 @@ def make_house(options: SimulateOptions) -> House:
     if options.kind == "plain":
         return plan.plain_house(options.n_rooms or 1)
     if options.kind == "demo":
-        return getattr(plan, "demo_house", lambda: plan.plain_house(2))()
+        return plan.demo_house()
     return plan.make_house(options.seed, options.kind, options.n_rooms)
 
 
@@ -142,7 +144,7 @@ def simulate(options: SimulateOptions, out_dir: Path | str, progress: Progress =
     house = make_house(options)
     check_house(house)
     progress("light", 0.05)
-    renderer = make_renderer(house, options.seed)
+    renderer = make_renderer(house, options.seed, options=options.light)
     scene = renderer.scene
     progress("walk", 0.18)
     walk_options = WalkOptions(duration_s=options.duration_s, still_s=options.still_s)
@@ -163,10 +165,11 @@ def simulate(options: SimulateOptions, out_dir: Path | str, progress: Progress =
         )
         progress("truth", 0.96)
         summary = write_collected(folder / "truth", collector, stamps, poses, dense)
+        summary |= {"frames": n_frames, "duration_s": round(walk.motion.duration_s, 3)}
+        summary |= {"path_m": round(float(np.linalg.norm(np.diff(dense, axis=0), axis=1).sum()), 2)}
         _write_meta(folder / "truth", options, house, card, summary)
         check_written(folder, scene, camera, poses, collector.visibility())
         progress("done", 1.0)
-    summary |= {"frames": n_frames, "duration_s": round(walk.motion.duration_s, 3)}
     return Simulated(Path(out_dir), summary)
 
 

@@ -16,6 +16,7 @@ from mono_hydra.errors import SimulationError
 from mono_hydra.geometry.camera import pixel_rays
 from mono_hydra.labels import load_label_space
 from mono_hydra.open3d_import import load_open3d
+from mono_hydra.simulation import scene_kernels
 from mono_hydra.simulation.house import House, Material, Part
 from mono_hydra.types import F4, F8, I4, I8, U1, Bool, Camera
 
@@ -114,23 +115,22 @@ class HouseScene:
         """Everything one view sees; pixels outside a lens's model see nothing."""
         rays = self.rays(T_world_camera, camera)
         hit = self._scene.cast_rays(self._tensor(rays))
-        t = hit["t_hit"].numpy()
-        primitive = hit["primitive_ids"].numpy()
-        found = np.isfinite(t)
-        triangle = np.where(found, primitive, 0).astype(np.int64)
-        normals = self.normal[triangle]
-        towards = np.einsum("hwk,hwk->hw", normals, rays[..., 3:])
-        normals = np.where((towards > 0.0)[..., None], -normals, normals)
-        normals[~found] = 0.0
-        return View(
-            depth_m=np.where(found, t, 0.0).astype(np.float32),
-            triangle=np.where(found, triangle, -1),
+        shape = (camera.height, camera.width)
+        view = View(
+            depth_m=np.empty(shape, np.float32),
+            triangle=np.empty(shape, np.int64),
             bary=hit["primitive_uvs"].numpy(),
-            normals_world=normals,
-            labels=np.where(found, self.label[triangle], 0).astype(np.uint8),
-            instances=np.where(found, self.instance[triangle], 0).astype(np.uint16),
-            rooms=np.where(found, self.room[triangle], 0).astype(np.uint8),
+            normals_world=np.empty((*shape, 3), np.float32),
+            labels=np.empty(shape, np.uint8),
+            instances=np.empty(shape, np.uint16),
+            rooms=np.empty(shape, np.uint8),
         )
+        scene_kernels.gather_hits(
+            hit["t_hit"].numpy(), hit["primitive_ids"].numpy(), rays, self.normal, self.label,
+            self.instance, self.room, view.depth_m, view.triangle, view.normals_world, view.labels,
+            view.instances, view.rooms,
+        )  # fmt: skip
+        return view
 
     def depth(self, T_world_camera: F8, camera: Camera) -> F4:
         """(H, W) z-depth alone, 0 where nothing is met."""

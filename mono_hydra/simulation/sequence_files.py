@@ -55,7 +55,7 @@ def write_frame(
     """
     millimetres = np.round(depth_m * 1000.0)
     depth = np.where(millimetres <= 65535, millimetres, 0).astype(np.uint16)
-    png = [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL]
+    png = [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
     truth, name = folder / "truth", f"{frame:06d}.png"
     jpeg = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     _write(folder / image_name(frame), np.ascontiguousarray(rgb[..., ::-1]), jpeg)

@@ -98,49 +98,48 @@ def mark_free_rays(depth_m, rays, T_world_camera, stride, range_m, origin_m, vox
     """
     height, width = depth_m.shape
     nx, ny, nz = seen_free.shape
-    shape = (nx, ny, nz)
     T = T_world_camera
+    start_x = (T[0, 3] - origin_m[0]) / voxel_m
+    start_y = (T[1, 3] - origin_m[1]) / voxel_m
+    start_z = (T[2, 3] - origin_m[2]) / voxel_m
     for v in range(stride // 2, height, stride):
         for u in range(stride // 2, width, stride):
-            z_end = min(depth_m[v, u], range_m)
-            if z_end <= 0.0:
+            end = min(depth_m[v, u], range_m)
+            if end <= 0.0:
                 continue
-            cell = np.empty(3, np.int64)
-            last = np.empty(3, np.int64)
-            step = np.empty(3, np.int64)
-            t_next = np.empty(3)
-            t_step = np.empty(3)
-            n_steps = 0
-            for k in range(3):
-                ray = (
-                    T[k, 0] * rays[v, u, 0] + T[k, 1] * rays[v, u, 1] + T[k, 2] * rays[v, u, 2]
-                ) / voxel_m
-                start = (T[k, 3] - origin_m[k]) / voxel_m
-                cell[k] = int(np.floor(start))
-                last[k] = int(np.floor(start + ray * z_end))
-                n_steps += abs(last[k] - cell[k])
-                if ray > 0.0:
-                    step[k] = 1
-                    t_next[k] = (cell[k] + 1 - start) / ray
-                    t_step[k] = 1.0 / ray
-                elif ray < 0.0:
-                    step[k] = -1
-                    t_next[k] = (cell[k] - start) / ray
-                    t_step[k] = -1.0 / ray
+            rx, ry, rz = rays[v, u, 0], rays[v, u, 1], rays[v, u, 2]
+            dx = (T[0, 0] * rx + T[0, 1] * ry + T[0, 2] * rz) / voxel_m
+            dy = (T[1, 0] * rx + T[1, 1] * ry + T[1, 2] * rz) / voxel_m
+            dz = (T[2, 0] * rx + T[2, 1] * ry + T[2, 2] * rz) / voxel_m
+            i, step_x, t_x, gap_x = _axis(start_x, dx)
+            j, step_y, t_y, gap_y = _axis(start_y, dy)
+            k, step_z, t_z, gap_z = _axis(start_z, dz)
+            while True:
+                if 0 <= i < nx and 0 <= j < ny and 0 <= k < nz:
+                    seen_free[i, j, k] = True
+                if t_x <= t_y and t_x <= t_z:
+                    if t_x > end:
+                        break
+                    i += step_x
+                    t_x += gap_x
+                elif t_y <= t_z:
+                    if t_y > end:
+                        break
+                    j += step_y
+                    t_y += gap_y
                 else:
-                    step[k] = 0
-                    t_next[k] = np.inf
-                    t_step[k] = np.inf
-            for _ in range(n_steps + 1):
-                i, j, m = cell[0], cell[1], cell[2]
-                if 0 <= i < shape[0] and 0 <= j < shape[1] and 0 <= m < shape[2]:
-                    seen_free[i, j, m] = True
-                k = 0
-                if t_next[1] < t_next[k]:
-                    k = 1
-                if t_next[2] < t_next[k]:
-                    k = 2
-                if t_next[k] > z_end:
-                    break
-                cell[k] += step[k]
-                t_next[k] += t_step[k]
+                    if t_z > end:
+                        break
+                    k += step_z
+                    t_z += gap_z
+
+
+@njit(cache=True, nogil=True)
+def _axis(start, slope):
+    """First cell, step, first crossing and distance between crossings along one axis."""
+    cell = int(np.floor(start))
+    if slope > 0.0:
+        return cell, 1, (cell + 1 - start) / slope, 1.0 / slope
+    if slope < 0.0:
+        return cell, -1, (cell - start) / slope, -1.0 / slope
+    return cell, 0, np.inf, np.inf

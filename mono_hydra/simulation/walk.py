@@ -24,6 +24,7 @@ TILT_RATE = np.deg2rad(35.0)
 ACCELERATION_M_S2 = 0.7
 DOOR_NEAR_M = 0.7
 LOOK_AHEAD_M = 0.5
+MIN_DWELL_S, MAX_DWELL_S = 0.8, 14.0
 
 
 @dataclass(frozen=True)
@@ -76,31 +77,41 @@ def plan_walk(
     floor = FreeFloor(house, scene)
     half = (np.arctan(camera.width / 2 / camera.fx), np.arctan(camera.height / 2 / camera.fy))
     limit = options.limit_s(len(house.rooms))
-    most_stops = 4
-    while True:
-        attention = Attention(scene, half)
-        stops = _choose_stops(floor, attention, options, most_stops)
-        ways, stops = _tour(floor, stops)
-        pace = _Pace(options.speed_m_s or 0.8)
-        walking = sum(pace.duration(w) for w in ways) + options.still_s
-        if walking + 2.0 * len(stops) <= limit or most_stops == 1:
-            break
-        most_stops -= 1
-    if walking > 0.75 * limit:  # hurry, within reason
-        pace = _Pace(min(1.1, pace.speed_m_s * walking / (0.75 * limit)))
-    dwell_cap = 12.0
-    for _ in range(5):
-        attention.seen_s[:] = 0.0
-        ticks, dwelt = _Stroll(scene, floor, attention, options, pace).run(ways, stops, dwell_cap)
-        spent = len(ticks) * KNOT_S
-        spent += before_and_after(options) * KNOT_S
-        if spent <= limit or dwelt < 1.0:
-            break
-        dwell_cap *= max(0.2, 1.0 - 1.1 * (spent - limit) / dwelt)
-    ticks = ticks[: round(limit / KNOT_S) - before_and_after(options)]
+    attention = Attention(scene, half)
+    ticks, stops = _planned_ticks(floor, attention, options, limit)
     control = _shaken(_eased(ticks, options.still_s), options, rng)
     control = _repaired(scene, control)
     return Walk(Motion(control), tuple(stops), attention.share_seen())
+
+
+def _planned_ticks(
+    floor: FreeFloor, attention: Attention, options: WalkOptions, limit_s: float
+) -> tuple[F8, list[Stop]]:
+    """The stroll with the most stops, and then the longest looks, that ends within the limit."""
+    room_s = limit_s - before_and_after(options) * KNOT_S
+    for most_stops, speed_m_s in ((5, 1.0), (3, 1.0), (2, 1.0), (1, 1.0), (1, 1.3)):
+        stops = _choose_stops(floor, attention, options, most_stops)
+        ways, stops = _tour(floor, stops)
+        pace = _Pace(speed_m_s * (options.speed_m_s or 0.8))
+        stroll = _Stroll(floor, attention, options, pace)
+        walking = sum(pace.duration(way) for way in ways)
+        if walking > 0.6 * room_s and most_stops > 1:
+            continue  # rather look longer from fewer places
+        ticks = stroll.run(ways, stops, MIN_DWELL_S)
+        if len(ticks) * KNOT_S <= room_s:
+            break
+    low, high = MIN_DWELL_S, MAX_DWELL_S
+    for _ in range(6):
+        middle = 0.5 * (low + high)
+        longer = stroll.run(ways, stops, middle)
+        if len(longer) * KNOT_S <= room_s:
+            low, ticks = middle, longer
+        else:
+            high = middle
+    attention.forget()
+    ticks = stroll.run(ways, stops, low)
+    # only a limit that somebody asked for cuts a walk short
+    return (ticks[: round(room_s / KNOT_S)] if options.duration_s else ticks), stops
 
 
 def _choose_stops(
@@ -111,18 +122,18 @@ def _choose_stops(
     for room in floor.house.rooms:
         feet = floor.free_points(room.id, 0.4, 0.35)
         if not len(feet):
-            feet = floor.free_points(room.id, 0.2, 0.28)
+            feet = floor.free_points(room.id, 0.2, 0.27)
         if not len(feet):
             continue
         eyes = feet + np.array([0.0, 0.0, options.eye_height_m or 1.5])
         seen = [attention.visible(eye, room.id) for eye in eyes]
         left = np.where(attention.room == room.id, attention.weight, 0.0)
         whole = left.sum()
-        allowed = min(most, max(1, round(_area(room.polygon_m) / 7.0)))
+        allowed = min(most, max(1, round(_area(room.polygon_m) / 5.0)))
         for k in range(allowed):
             gains = np.array([(left[v.index] * v.worth).sum() for v in seen])
             best = int(np.argmax(gains))
-            if k and gains[best] < 0.06 * whole:
+            if k and gains[best] < 0.04 * whole:
                 break
             stops.append(Stop(room.id, feet[best]))
             left[seen[best].index] *= 1.0 - seen[best].worth
@@ -214,12 +225,7 @@ class _Stroll:
     """Walks the tour in ticks of one knot, turning the gaze as it goes."""
 
     def __init__(
-        self,
-        scene: HouseScene,
-        floor: FreeFloor,
-        attention: Attention,
-        options: WalkOptions,
-        pace: _Pace,
+        self, floor: FreeFloor, attention: Attention, options: WalkOptions, pace: _Pace
     ) -> None:
         self.attention = attention
         self.options = options
@@ -231,28 +237,31 @@ class _Stroll:
         self._target = (0.0, float(np.deg2rad(-12.0)))
         self._cache: dict[tuple[int, int, int], Visible] = {}
 
-    def run(self, ways: list[F8], stops: list[Stop], dwell_cap_s: float) -> tuple[F8, float]:
-        """Control values (M, 6) of the whole stroll, and the seconds spent standing."""
+    def run(self, ways: list[F8], stops: list[Stop], dwell_cap_s: float) -> F8:
+        """Control values (M, 6) of the whole stroll, standing at most so long at each stop."""
+        self.attention.forget()
+        self.ticks = []
+        self.yaw_rate = self.pitch_rate = 0.0
         first = self.attention.visible(stops[0].feet_m + self.up)
         gains = self.attention.gain(first)
         self.yaw = float(YAWS[int(np.argmax(gains.max(axis=1)))])
-        self.pitch = self._target[1]
+        self.pitch = float(np.deg2rad(-12.0))
         self._target = (self.yaw, self.pitch)
-        dwelt = self._dwell(stops[0].feet_m, dwell_cap_s)
+        self._dwell(stops[0].feet_m, dwell_cap_s)
         for k, way in enumerate(ways):
             self._go(way)
             last = k == len(ways) - 1
-            dwelt += self._dwell(way[-1], 0.5 * dwell_cap_s if last else dwell_cap_s)
-        return np.array(self.ticks), dwelt
+            self._dwell(way[-1], 0.5 * dwell_cap_s if last else dwell_cap_s)
+        return np.array(self.ticks)
 
-    def _dwell(self, feet_m: F8, cap_s: float) -> float:
+    def _dwell(self, feet_m: F8, cap_s: float) -> None:
         """Look around until little new is left here."""
         visible = self._visible(feet_m)
         start, ticks = float(self.attention.gain(visible).max()), 0
         while ticks * KNOT_S < cap_s:
             if ticks % 4 == 0:
                 gains = self.attention.gain(visible)
-                if ticks and gains.max() < max(0.12 * start, 0.35):
+                if ticks and gains.max() < max(0.06 * start, 0.2):
                     break
                 self._choose(gains, None, np.pi)
             self._tick(feet_m, visible)
@@ -260,7 +269,6 @@ class _Stroll:
         for _ in range(3):  # come to rest before walking on
             self._target = (self.yaw, self.pitch)
             self._tick(feet_m, visible)
-        return ticks * KNOT_S
 
     def _go(self, way_m: F8) -> None:
         times = self.pace.times(way_m)

@@ -1,0 +1,47 @@
+"""Numba kernels of the ray-cast scene: what each pixel's hit means."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+NO_HIT = np.iinfo(np.uint32).max
+
+
+@njit(cache=True, nogil=True)
+def gather_hits(
+    t_hit, primitive, rays, normal, label, instance, room,
+    depth_m, triangle, normals, labels, instances, rooms,
+):  # fmt: skip
+    """Fill the images of a view from the hits of its rays.
+
+    Args:
+        t_hit: (H, W) hit parameter = z-depth, inf = nothing. primitive: (H, W) uint32.
+        rays: (H, W, 6). normal: (T, 3). label, instance, room: (T,).
+        depth_m, triangle, normals, labels, instances, rooms: outputs; normals face the camera.
+    """
+    height, width = t_hit.shape
+    for v in range(height):
+        for u in range(width):
+            k = primitive[v, u]
+            if k == NO_HIT:
+                depth_m[v, u] = 0.0
+                triangle[v, u] = -1
+                normals[v, u, 0] = 0.0
+                normals[v, u, 1] = 0.0
+                normals[v, u, 2] = 0.0
+                labels[v, u] = 0
+                instances[v, u] = 0
+                rooms[v, u] = 0
+                continue
+            depth_m[v, u] = t_hit[v, u]
+            triangle[v, u] = k
+            nx, ny, nz = normal[k, 0], normal[k, 1], normal[k, 2]
+            if nx * rays[v, u, 3] + ny * rays[v, u, 4] + nz * rays[v, u, 5] > 0.0:
+                nx, ny, nz = -nx, -ny, -nz
+            normals[v, u, 0] = nx
+            normals[v, u, 1] = ny
+            normals[v, u, 2] = nz
+            labels[v, u] = label[k]
+            instances[v, u] = instance[k]
+            rooms[v, u] = room[k]
