@@ -65,7 +65,7 @@ def merge_sorted(keys_a: I8, counts_a: I4, keys_b: I8, counts_b: I4, keys: I8, c
 def has_key(keys: I8, key: int) -> bool:
     """Whether a sorted key list holds `key`."""
     i = np.searchsorted(keys, key)
-    return i < keys.shape[0] and keys[i] == key
+    return bool(i < keys.shape[0] and keys[i] == key)
 
 
 @njit(cache=True, nogil=True)
@@ -228,7 +228,7 @@ def nearest_distance(points_m: F8, others_m: F8) -> float:
             for k in range(3):
                 d += (points_m[i, k] - others_m[j, k]) ** 2
             best = min(best, d)
-    return np.sqrt(best)
+    return float(np.sqrt(best))
 
 
 @njit(cache=True, nogil=True)

@@ -93,7 +93,7 @@ class ObjectsBuilder:
         return not self._is_mistaken(instance)
 
     def _is_mistaken(self, instance: Instance) -> bool:
-        """Whether it is a patch of wrong labels: its surface is more often seen as another object."""
+        """Whether it is a patch of wrong labels: its surface is rather seen as another object."""
         if instance.noise_m <= UNCERTAIN_M:
             return False
         others = np.where(self._is_object, instance.seen_as, 0.0)

@@ -120,8 +120,9 @@ class Surroundings:
 
     def _walls_near(self, box: Box, reach_m: float) -> F8 | None:
         half = float(np.hypot(*box.size_m[:2])) / 2 + reach_m
-        low = np.floor((box.center_m - [half, half, box.size_m[2] / 2 + 0.4]) / self.block_size_m)
-        high = np.floor(([*box.center_m, half, half, box.size_m[2] / 2 + 0.4]) / self.block_size_m)
+        reach = np.array([half, half, box.size_m[2] / 2 + 0.4])
+        low = np.floor((box.center_m - reach) / self.block_size_m)
+        high = np.floor((box.center_m + reach) / self.block_size_m)
         (i0, j0, k0), (i1, j1, k1) = low.astype(int), high.astype(int)
         found = [
             self._walls[block]

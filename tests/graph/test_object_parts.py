@@ -111,7 +111,7 @@ def test_box_of_a_turned_rectangle_is_that_rectangle(
     width = length * share
     grid = np.stack(np.meshgrid(np.linspace(-0.5, 0.5, 15), np.linspace(-0.5, 0.5, 15)), -1)
     plan = (grid.reshape(-1, 2) * [length, width]) @ rotation_2d(yaw).T
-    points = np.column_stack([[*plan, 3.0, -2.0], np.tile([0.0, 0.4, 0.8], 75)])
+    points = np.column_stack([plan + np.array([3.0, -2.0]), np.tile([0.0, 0.4, 0.8], 75)])
     box = turned_box(points, footprint_yaw(points))
     assert np.allclose(box.center_m, [3.0, -2.0, 0.4], atol=0.03)
     # the yaw is found to 0.75 degrees
@@ -193,9 +193,13 @@ def thing(
     label: str, center: tuple[float, float, float], size: tuple[float, float, float]
 ) -> ObjectAttributes:
     box = Box(np.array(center), np.array(size), 0.0)
-    top = [*np.array(center), 0, 0, size[2] / 2]
+    top = np.array(center) + np.array([0, 0, size[2] / 2])
     points = np.array(
-        [[*top, dx * size[0] / 2, dy * size[1] / 2, 0] for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
+        [
+            top + np.array([dx * size[0] / 2, dy * size[1] / 2, 0])
+            for dx in (-1, 0, 1)
+            for dy in (-1, 0, 1)
+        ]
     )
     return ObjectAttributes(box.center_m, SPACE.id_of(label), label, box, box, points_m=points)
 
