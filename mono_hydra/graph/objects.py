@@ -84,7 +84,7 @@ class ObjectsBuilder:
         large = {o.keyframe_id for o in instance.observations if o.n_px >= self.config.min_view_px}
         if len(large) < self.config.min_views:
             return False
-        if instance.solid().mean() < LEFT_SHARE:
+        if not len(instance.keys) or instance.solid().mean() < LEFT_SHARE:
             return False
         seen_as = float(instance.seen_as.sum())
         own = float(instance.seen_as[instance.label])
