@@ -1,6 +1,6 @@
 """Map a recording from Python: open it, run the pipeline, look at rooms and objects.
 
-    python examples/01_map_a_recording.py PATH
+python examples/01_map_a_recording.py PATH
 """
 
 import sys

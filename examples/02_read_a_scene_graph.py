@@ -1,6 +1,6 @@
 """Read a scene graph file, ours or Hydra's, and find the shortest way between two rooms.
 
-    python examples/02_read_a_scene_graph.py runs/demo/latest/scene_graph.json
+python examples/02_read_a_scene_graph.py runs/demo/latest/scene_graph.json
 """
 
 import sys
@@ -19,7 +19,9 @@ for a, b, _ in graph.edges("places"):
     places.add_edge(a, b, length=float(np.linalg.norm(ends[0] - ends[1])))
 
 rooms = graph.nodes("rooms")
-print(f"{len(rooms)} rooms, {len(graph.nodes('objects'))} objects, {places.number_of_nodes()} places")
+print(
+    f"{len(rooms)} rooms, {len(graph.nodes('objects'))} objects, {places.number_of_nodes()} places"
+)
 if len(rooms) >= 2:
     start, goal = (next(p for p in graph.children(r) if p in places) for r in (rooms[0], rooms[-1]))
     way = nx.shortest_path(places, start, goal, weight="length")

@@ -1,6 +1,6 @@
 """Move keyframes after the fact: the map is fused afresh where they touched it, without ghosts.
 
-    python examples/03_correct_poses.py PATH
+python examples/03_correct_poses.py PATH
 """
 
 import sys

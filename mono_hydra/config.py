@@ -58,7 +58,6 @@ class MappingConfig(Section):
     min_weight: float = Field(default=0.1, ge=0.0)  # of all corners of a meshed cell
     max_weight: float = Field(default=100.0, gt=1.0)  # keeps old surfaces correctable
     window_radius_m: float = Field(default=8.0, gt=2.0)
-    archive_ram_mb: float = Field(default=300.0, gt=0.0)
     refusion_tolerance_m: float = Field(default=0.01, ge=0.0)
 
 

@@ -114,7 +114,10 @@ class Surroundings:
         if len(gap) < 8:
             return None
         bins = np.bincount(((gap + 0.15) / 0.04).astype(np.int64))
-        k = int(np.argmax(bins >= max(8, 0.3 * bins.max())))
+        enough = bins >= max(8, 0.3 * bins.max())
+        if not enough.any():
+            return None
+        k = int(np.argmax(enough))
         chosen = gap[np.abs(gap + 0.15 - 0.04 * (k + 0.5)) < 0.05]
         return float(np.median(chosen))
 
