@@ -267,7 +267,7 @@ class PlacesBuilder:
         kernels.components(len(points_m), pair, root)
         bridge, width = np.empty((len(points_m), 2), np.int32), np.empty(len(points_m))
         n = kernels.bridges(
-            points_m, root, c.bridge_m, c.min_edge_clearance_m, window.state, window.squared,
+            points_m, root, c.bridge_m, c.min_bridge_clearance_m, window.state, window.squared,
             *window.tail(self.free_space.voxel_m), bridge, width,
         )  # fmt: skip
         return bridge[:n], width[:n]

@@ -358,8 +358,8 @@ def bridges(
 ) -> int:
     """Join each piece but the largest to another one by its shortest free straight way.
 
-    root (N,) names the piece of each place and is updated; for each piece the six nearest pairs
-    are looked at. Writes pair (M, 2) with first < second and their clearance; returns M.
+    root (N,) names the piece of each place and is updated. Writes pair (M, 2) with first < second
+    and their clearance; returns M.
     """
     n = position_m.shape[0]
     size = np.zeros(n, np.int32)
@@ -370,54 +370,45 @@ def bridges(
         if size[r] > size[largest]:
             largest = r
     count = 0
-    tries = 6
-    gap, first, second = np.empty(tries), np.empty(tries, np.int32), np.empty(tries, np.int32)
     for r in range(n):
         if size[r] == 0 or r == largest:
             continue
-        m = 0
+        best = longest_m * longest_m
+        first, second, best_width = -1, -1, 0.0
         for a in range(n):
             if root[a] != r:
                 continue
             for b in range(n):
-                if root[b] == r:
+                if root[b] == r or abs(position_m[a, 0] - position_m[b, 0]) > longest_m:
                     continue
-                dx = position_m[a, 0] - position_m[b, 0]
-                if abs(dx) > longest_m:
-                    continue
-                d = dx * dx + (position_m[a, 1] - position_m[b, 1]) ** 2
+                d = (position_m[a, 0] - position_m[b, 0]) ** 2
+                d += (position_m[a, 1] - position_m[b, 1]) ** 2
                 d += (position_m[a, 2] - position_m[b, 2]) ** 2
-                if d > longest_m * longest_m or (m == tries and d >= gap[m - 1]):
+                if d >= best:
                     continue
-                at = min(m, tries - 1)
-                while at > 0 and gap[at - 1] > d:
-                    gap[at], first[at], second[at] = gap[at - 1], first[at - 1], second[at - 1]
-                    at -= 1
-                gap[at], first[at], second[at] = d, a, b
-                m = min(m + 1, tries)
-        for at in range(m):
-            a, b = first[at], second[at]
-            width = segment_clearance(
-                position_m[a],
-                position_m[b],
-                min_clearance_m,
-                state,
-                squared,
-                site,
-                hits,
-                sums,
-                low,
-                voxel_m,
-            )
-            if width >= min_clearance_m:
-                pair[count, 0], pair[count, 1] = min(a, b), max(a, b)
-                pair_clearance_m[count] = width
-                count += 1
-                joined, target = root[a], root[b]
-                for c in range(n):
-                    if root[c] == joined:
-                        root[c] = target
-                break
+                width = segment_clearance(
+                    position_m[a],
+                    position_m[b],
+                    min_clearance_m,
+                    state,
+                    squared,
+                    site,
+                    hits,
+                    sums,
+                    low,
+                    voxel_m,
+                )
+                if width >= min_clearance_m:
+                    best, first, second, best_width = d, a, b, width
+        if first < 0:
+            continue
+        pair[count, 0], pair[count, 1] = min(first, second), max(first, second)
+        pair_clearance_m[count] = best_width
+        count += 1
+        target = root[second]
+        for c in range(n):
+            if root[c] == r:
+                root[c] = target
     return count
 
 

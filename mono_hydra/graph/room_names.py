@@ -79,7 +79,7 @@ def _log_joint(room: RoomEvidence, name: str, names: Sequence[str]) -> float:
     prior = row["prior"] / sum(table["rooms"][n]["prior"] for n in names)
     score = float(np.log(prior))
     for label in sorted({c for r in table["rooms"].values() for c in r["objects"]}):
-        p = row["objects"].get(label, table["elsewhere"])
+        p = row["objects"].get(label, table["everywhere"].get(label, table["elsewhere"]))
         there = room.objects.get(label, 0.0)
         score += there * np.log(p) + ABSENCE_WEIGHT * (1.0 - there) * np.log(1.0 - p)
     median, spread = row["area_m2"]
