@@ -26,14 +26,14 @@ from mono_hydra.simulation.light_lattice import (
 )
 from mono_hydra.simulation.materials import Atlas
 from mono_hydra.simulation.scene import HouseScene
-from mono_hydra.types import F4, F8, I4, I8, U1
+from mono_hydra.types import F4, F8, I4, I8, U1, Bool
 
 TimeOfDay = Literal["day", "evening", "night"]
 TIMES: tuple[TimeOfDay, ...] = ("day", "evening", "night")
 TIME_SHARES = (0.5, 0.25, 0.25)
 LAMP_ON_SHARE = {"day": 0.45, "evening": 0.9, "night": 0.95}
 WINDOW_RADIANCE = {"day": 5.0, "evening": 1.0, "night": 0.04}  # lamps have intensity `power`
-OUTSIDE_SHOWN = {"day": 2.2, "evening": 0.8, "night": 0.05}  # on a scale where mid grey is 0.2
+OUTSIDE_SHOWN = {"day": 4.0, "evening": 1.0, "night": 0.03}  # on a scale where mid grey is 0.2
 WHITE_BALANCE = 0.7
 SKY_KELVIN = {"day": 6800.0, "evening": 8200.0, "night": 6500.0}
 SUNNY_SHARE = 0.55  # of the days
@@ -133,9 +133,15 @@ def bake_light(
 
 def _dim_outside(scene: HouseScene, glow: F4, level: float, sky: F8) -> None:
     """Set what the view outside looks like: photographs hold more of it than the eye's ratio allows."""
-    outside = np.array([m.kind == "outside" for m in scene.materials])[scene.material]
+    outside = _of_kind(scene, "outside")
     shown = np.minimum(level, sky.mean()) * sky / sky.mean()
     glow[outside] = shown.astype(np.float32) * (glow[outside] > 0.0)
+
+
+def _of_kind(scene: HouseScene, kind: str) -> Bool:
+    """(T,) whether a triangle's material is of a kind."""
+    table: Bool = np.array([m.kind == kind for m in scene.materials])
+    return np.asarray(table[scene.material], bool)
 
 
 def _somewhere_lit(lit: list[bool], house: House, time: TimeOfDay) -> list[bool]:
@@ -286,6 +292,7 @@ def _with_bounces(
     share = np.clip(room_m / 0.7, 0.08, 0.8)[:, None].astype(np.float32)
     albedo = np.ascontiguousarray(atlas.mean_albedo[scene.material])
     colour_glow = albedo * glow
+    albedo[_of_kind(scene, "outside")] = 0.0  # light that leaves does not come back
     in_reveal = _behind_windows(lattice, scene.house)
     bounced, light = np.zeros_like(direct), direct
     for _ in range(options.bounces):

@@ -132,8 +132,8 @@ def _layer_key(material: Material) -> tuple[object, ...]:
 
 
 def _coarse(rgb: tuple[float, float, float]) -> tuple[float, ...]:
-    """Colours on a grid of eighths: near equal rectangles share one image."""
-    return tuple(round(8.0 * float(c)) / 8.0 for c in rgb)
+    """Colours on a grid of twelfths: near equal rectangles share one image."""
+    return tuple(round(12.0 * float(c)) / 12.0 if c > 0.12 else round(float(c), 2) for c in rgb)
 
 
 def _paint(material: Material, key: tuple[object, ...]) -> U1:

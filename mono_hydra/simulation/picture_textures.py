@@ -33,7 +33,8 @@ def _rows_up() -> F8:
 def _muted(rng: np.random.Generator, n: int, strength: float = 0.5) -> F8:
     """(n, 3) colours of limited saturation."""
     grey = rng.uniform(0.12, 0.9, (n, 1))
-    return np.clip(grey + strength * rng.uniform(-0.45, 0.45, (n, 3)), 0.02, 0.98)
+    tint = rng.uniform(-0.3, 0.3, (n, 3)) + np.array([0.05, 0.0, -0.05])
+    return np.clip(grey + strength * tint, 0.03, 0.95)
 
 
 def _landscape(rng: np.random.Generator) -> F8:
@@ -248,24 +249,30 @@ def clock(rng: np.random.Generator, rgb: Colour, rgb2: Colour | None) -> F8:
 
 
 def outside(rng: np.random.Generator, rgb: Colour, rgb2: Colour | None) -> F8:
-    """Sky with clouds, distant houses or hills, trees, a lawn or a street; `rgb` tints the sky."""
+    """Sky with clouds, distant houses, trees, a hedge, a lawn or a street; `rgb` tints the sky."""
     y = _rows_up()
-    horizon = rng.uniform(0.5, 0.72)
-    top = 0.5 * np.array([0.45, 0.65, 0.95]) + 0.5 * np.asarray(rgb)
+    horizon = rng.uniform(0.45, 0.68)
+    top = 0.5 * np.array([0.62, 0.74, 0.90]) + 0.5 * np.asarray(rgb)
     image = top + (np.array([0.93, 0.95, 0.97]) - top) * (y / horizon).clip(0, 1)[..., None] ** 0.8
-    image = _blend(image, (0.98, 0.98, 0.98), 0.6 * (filtered_noise(rng, N_PX, 80, 28) - 0.2))
-    ground = np.array([0.35, 0.45, 0.22]) if rng.random() < 0.6 else np.array([0.5, 0.5, 0.5])
-    image = np.where(
-        (y > horizon)[..., None],
-        ground * (1 + 0.12 * filtered_noise(rng, N_PX, 20, 5))[..., None],
-        image,
-    )
+    image = _blend(image, (0.96, 0.97, 0.98), 0.6 * (filtered_noise(rng, N_PX, 80, 28) - 0.2))
+    green = rng.random() < 0.6
+    ground = np.array([0.36, 0.42, 0.24]) if green else np.array([0.48, 0.47, 0.45])
+    rough = filtered_noise(rng, N_PX, 5, 2) + filtered_noise(rng, N_PX, 30, 8)
+    below = (ground * (0.9 + 0.3 * (y - horizon)[..., None])) * (1 + 0.07 * rough)[..., None]
+    image = np.where((y > horizon)[..., None], below, image)
     base = int(horizon * N_PX) + 4
-    if rng.random() < 0.75:
+    if rng.random() < 0.8:
         _houses(rng, image, base)
-    leaves = filtered_noise(rng, N_PX, 9)
+    leaves = 0.8 * filtered_noise(rng, N_PX, 3) + filtered_noise(rng, N_PX, 9)
     for _ in range(int(rng.integers(2, 7))):
         _tree(rng, image, leaves, base)
+    if rng.random() < 0.6:
+        top_row = base + int(rng.integers(-4, 12))
+        rim = top_row + 2.0 * leaves[0] + 3.0 * np.sin(np.arange(N_PX) / 17.0)
+        rows = np.arange(N_PX)[:, None]
+        hedge = (rows > rim[None, :]) & (rows < top_row + int(rng.integers(12, 34)))
+        tint = np.array([0.20, 0.27, 0.13]) * rng.uniform(0.7, 1.3)
+        image[hedge] = (tint * (1.0 + 0.3 * leaves[..., None]))[hedge]
     return image
 
 
@@ -295,9 +302,10 @@ def _tree(rng: np.random.Generator, image: F8, leaves: F8, base: int) -> None:
     y = base - int(size * rng.uniform(0.6, 1.3))
     cv2.rectangle(image, (x - 2, y), (x + 2, base + 4), (0.25, 0.18, 0.12), -1)
     yy, xx = np.mgrid[0:N_PX, 0:N_PX]
-    crown = np.hypot((xx - x) / size, (yy - y) / (1.15 * size)) + 0.12 * leaves < 0.9
-    green = np.array([0.16, 0.3, 0.1]) * rng.uniform(0.7, 1.6)
-    image[crown] = (green * (1.0 + 0.35 * leaves[..., None]))[crown]
+    crown = np.hypot((xx - x) / size, (yy - y) / (1.15 * size)) + 0.10 * leaves < 0.85
+    green = np.array([0.22, 0.29, 0.14]) * rng.uniform(0.6, 1.4)
+    lit = 1.0 + 0.28 * leaves - 0.35 * ((yy - y) / size) - 0.15 * ((xx - x) / size)
+    image[crown] = (green * lit.clip(0.25, 2.0)[..., None])[crown]
 
 
 Maker = Callable[[np.random.Generator, Colour, Colour | None], F8]

@@ -24,6 +24,7 @@ from mono_hydra.simulation.tone import tone_curve
 from mono_hydra.types import F4, F8, U1, Camera
 
 N_THREADS = 2
+DIFFUSE_SHARE = {"metal": 0.3, "outside": 0.0, "screen": 0.5}  # the rest mirrors or shines
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +149,7 @@ def _material_table(scene: HouseScene, atlas: Atlas) -> F4:
     table[:, 5:8] = atlas.colour2
     table[:, 8] = atlas.gloss
     table[:, 9] = [m.kind == "metal" for m in scene.materials]
+    table[:, 10] = [DIFFUSE_SHARE.get(m.kind, 1.0) for m in scene.materials]
     return table
 
 

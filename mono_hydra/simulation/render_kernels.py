@@ -185,7 +185,8 @@ def shade_rows(
     normal (T, 3); part (T,): index of the part.
 
     material_table (M, 12): repeats per metre, rectangle flag, colour 3, second colour 3, gloss,
-    metal flag, spare 2. texel_density (T,): texture periods per metre. decode (256,): display value
+    metal flag, share of diffuse
+    reflection, spare. texel_density (T,): texture periods per metre. decode (256,): display value
     to linear. corner, lattice (T, 2), node_start, nodes (N, 3): baked light. emission (T, 3).
     lights, light_start (R + 1,): highlights by room. ambient (R, 3): mean radiance of a room.
     """
@@ -253,7 +254,7 @@ def shade_rows(
             )
             gloss = material_table[m, 8]
             metal = material_table[m, 9]
-            keep = ONE - np.float32(0.7) * metal
+            keep = material_table[m, 10]
             linear[y, x, 0] = red * (keep * light_r + emission[tri, 0])
             linear[y, x, 1] = green * (keep * light_g + emission[tri, 1])
             linear[y, x, 2] = blue * (keep * light_b + emission[tri, 2])
