@@ -205,6 +205,11 @@ def flat_mesh() -> MeshBlock:
     return _mesh_of_boxes(boxes, space)
 
 
+def _is_inside(point: F8) -> bool:
+    x, y, z = point
+    return 0.0 < z < HEIGHT_M and any(x0 < x < x1 and y0 < y < y1 for _, x0, y0, x1, y1 in ROOMS)
+
+
 def _mesh_of_boxes(boxes: list[tuple[str, F8, F8]], space: LabelSpace) -> MeshBlock:
     vertices, normals, rgb, labels, faces = [], [], [], [], []
     n = 0
@@ -214,8 +219,11 @@ def _mesh_of_boxes(boxes: list[tuple[str, F8, F8]], space: LabelSpace) -> MeshBl
             quad = triangles[2 * side : 2 * side + 2]
             p = corners[quad]
             normal = np.cross(p[0, 1] - p[0, 0], p[0, 2] - p[0, 0])
+            normal /= np.linalg.norm(normal)
+            if not _is_inside(p.reshape(-1, 3).mean(axis=0) + 0.02 * normal):
+                continue  # a camera inside never sees the outer faces
             vertices.append(p.reshape(-1, 3))
-            normals.append(np.tile(normal / np.linalg.norm(normal), (6, 1)))
+            normals.append(np.tile(normal, (6, 1)))
             rgb.append(np.tile(space.by_id[space.id_of(label)].rgb, (6, 1)))
             labels.append(np.full(6, space.id_of(label)))
             faces.append(np.arange(6).reshape(2, 3) + n)

@@ -1,4 +1,4 @@
-"""The scene graph as drawn above the mesh: layers lifted one over the other.
+"""The scene graph as drawn: objects on the mesh, places, rooms and building lifted above it.
 
 The same geometry feeds the Rerun recording and the still pictures.
 """
@@ -9,13 +9,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mono_hydra.graph.scene_graph import LAYERS, RANK_OF_LAYER, SceneGraph, node_symbol
+from mono_hydra.graph.scene_graph import (
+    LAYERS,
+    RANK_OF_LAYER,
+    Attributes,
+    ObjectAttributes,
+    SceneGraph,
+    node_symbol,
+)
 from mono_hydra.labels.label_space import LabelSpace
 from mono_hydra.labels.room_names import room_rgb
 from mono_hydra.types import F4, F8, U1
 
-LIFT_M = {"agents": 0.0, "objects": 1.9, "places": 3.5, "rooms": 6.0, "buildings": 7.8}
-RADIUS_M = {"agents": 0.03, "objects": 0.11, "places": 0.055, "rooms": 0.24, "buildings": 0.32}
+LIFT_M = {"agents": 0.0, "objects": 0.0, "places": 3.5, "rooms": 6.0, "buildings": 7.8}
+RADIUS_M = {"agents": 0.03, "objects": 0.08, "places": 0.055, "rooms": 0.24, "buildings": 0.26}
 GREY = (150, 154, 162)
 BUILDING_RGB = (92, 92, 112)
 _ONE_STOREY_M = 2.7
@@ -57,9 +64,9 @@ def lift_graph(graph: SceneGraph, label_space: LabelSpace) -> LiftedGraph:
     colour: dict[int, tuple[int, int, int]] = {}
     for layer in LAYERS:
         ids = graph.nodes(layer)
-        lift = LIFT_M[layer] + (extra_m if layer != "agents" else 0.0)
+        lift = LIFT_M[layer] + (extra_m if LIFT_M[layer] else 0.0)
         for node in ids:
-            where[node] = graph.attributes(node).position_m + np.array([0.0, 0.0, lift])
+            where[node] = _anchor(graph.attributes(node)) + np.array([0.0, 0.0, lift])
             colour[node] = node_rgb(graph, node, label_space)
         nodes[layer] = DrawnNodes(
             ids,
@@ -112,6 +119,13 @@ def node_label(graph: SceneGraph, node: int) -> str:
             return str(a.name)
         case _:
             return node_symbol(node)
+
+
+def _anchor(a: Attributes) -> F8:
+    """Where a node is tied to the mesh; an object just above its box, to stay visible."""
+    if isinstance(a, ObjectAttributes):
+        return a.box.center_m + np.array([0.0, 0.0, a.box.size_m[2] / 2 + 0.12])
+    return a.position_m
 
 
 def _edge_rgb(kind: str, a: tuple[int, int, int], b: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -21,8 +21,9 @@ from mono_hydra.io.graphml import write_graphml
 from mono_hydra.io.spark_dsg import write_spark_dsg
 from mono_hydra.io.tree_json import write_scene_tree
 from mono_hydra.labels.label_space import LabelSpace
-from mono_hydra.types import F8, MeshBlock, Provenance, SequenceInfo
+from mono_hydra.types import F8, I8, MeshBlock, Provenance, SequenceInfo
 from mono_hydra.view.observer import StepLike
+from mono_hydra.view.report import ReportInput, write_report
 from mono_hydra.view.run_metrics import RunMetrics
 from mono_hydra.view.whole_mesh import WholeMesh
 
@@ -75,11 +76,12 @@ class Recorder:
         state: str = "complete",
         message: str = "",
         extra_metrics: dict[str, Any] | None = None,
+        room_curve: tuple[F8, I8, float] | None = None,
     ) -> dict[str, Any]:
         """Write everything; returns the metrics.
 
         The files are made in a folder of their own inside the run folder and then moved into
-        place, `status.json` last: a full disk leaves no half results.
+        place, then `status.json`: a full disk leaves no half results. The report comes last.
 
         Args:
             graph: final scene graph; its metadata gets sequence, provenance and stand-in mark.
@@ -88,6 +90,8 @@ class Recorder:
             state: complete, interrupted or failed.
             message: one line about it.
             extra_metrics: more keys for metrics.json, e.g. skipped frames.
+            room_curve: of the rooms' filtration: dilations (U,), component counts (U,), chosen
+                dilation; the report draws it.
 
         Raises:
             OutputError: the folder cannot be written.
@@ -95,6 +99,8 @@ class Recorder:
         whole = self.mesh.joined() if mesh is None else mesh
         stamp_metadata(graph, self.info, self.provenance)
         metrics = self.metrics.summary(graph, whole) | (extra_metrics or {})
+        if room_curve is not None:
+            metrics["room_filtration"] = _curve_record(*room_curve)
         part = self.folder / ".part"
         try:
             part.mkdir(parents=True, exist_ok=True)
@@ -108,6 +114,8 @@ class Recorder:
             raise OutputError(output_problem(self.folder, error)) from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
+        run = ReportInput(graph, self.label_space, metrics, *trajectory, whole)
+        write_report(self.folder / "report.html", run)
         return metrics
 
     def _write_all(
@@ -143,6 +151,15 @@ class Recorder:
         facts = {"sequence": self.info.name, **asdict(self.provenance), "command": self.command}
         head = "".join(f"# {key}: {value}\n" for key, value in facts.items() if value != "")
         return head + dump_config(self.config)
+
+
+def _curve_record(dilation_m: F8, components: I8, chosen_m: float) -> dict[str, Any]:
+    """The steps of the filtration curve, from narrow to wide."""
+    order = np.argsort(dilation_m, kind="stable")
+    d, n = np.asarray(dilation_m)[order], np.asarray(components)[order]
+    steps = np.flatnonzero(np.diff(n, prepend=-1, append=-1)) if len(n) else np.zeros(0, int)
+    points = [[round(float(d[k]), 4), int(n[k])] for k in steps if k < len(n)]
+    return {"components": points, "chosen_m": round(float(chosen_m), 4)}
 
 
 def stamp_metadata(graph: SceneGraph, info: SequenceInfo, provenance: Provenance) -> None:
