@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,23 +38,21 @@ def check_house(house: House) -> None:
         grid = grid[inside_polygon(room.polygon_m, grid)]
         grid = grid[distance_to_outline(room.polygon_m, grid) > 0.02]
         for other in house.rooms:
-            if other.id != room.id and other.storey == room.storey:
-                if inside_polygon(other.polygon_m, grid).any():
-                    raise _fault(house, f"rooms {room.id} and {other.id} overlap")
+            beside = other.id != room.id and other.storey == room.storey
+            if beside and inside_polygon(other.polygon_m, grid).any():
+                raise _fault(house, f"rooms {room.id} and {other.id} overlap")
     for thing in house.objects:
         room = house.room(thing.room)
         xy = thing.center_m[None, :2]
         reach = 0.5 * float(np.hypot(*thing.size_m[:2]))
-        if not inside_polygon(room.polygon_m, xy)[0]:
-            if distance_to_outline(room.polygon_m, xy)[0] > reach:
-                raise _fault(house, f"{thing.label} {thing.id} stands outside room {room.id}")
+        if _outside_by(room.polygon_m, xy) > reach:
+            raise _fault(house, f"{thing.label} {thing.id} stands outside room {room.id}")
     for door in house.doors:
         for room_id in door.rooms:
             polygon = house.room(room_id).polygon_m
             xy = door.center_m[None, :2]
-            if not inside_polygon(polygon, xy)[0]:
-                if distance_to_outline(polygon, xy)[0] > DOOR_TO_ROOM_M:
-                    raise _fault(house, f"door {door.id} is away from room {room_id}")
+            if _outside_by(polygon, xy) > DOOR_TO_ROOM_M:
+                raise _fault(house, f"door {door.id} is away from room {room_id}")
 
 
 def check_imu(body: MotionState) -> None:
@@ -63,7 +62,7 @@ def check_imu(body: MotionState) -> None:
         SimulationError: the ends differ by more than 5 mm.
     """
     stamps = body.stamps_s
-    span = min(int(round(IMU_SPAN_S / max(stamps[1] - stamps[0], 1e-6))), len(stamps) - 1)
+    span = min(round(IMU_SPAN_S / max(stamps[1] - stamps[0], 1e-6)), len(stamps) - 1)
     for first in range(0, len(stamps) - span, max(1, span)):
         error = float(np.linalg.norm(integrated_end(body, first, first + span)
                                      - body.T_world[first + span, :3, 3]))  # fmt: skip
@@ -101,14 +100,16 @@ def check_written(
     rays = pixel_rays(camera)
     for frame in np.unique(np.linspace(0, len(poses) - 1, 8).astype(int)):
         name = f"{frame:06d}.png"
-        depth = cv2.imread(str(folder / "truth" / "depth" / name), cv2.IMREAD_UNCHANGED) / 1000.0
+        depth = _read_png(folder / "truth" / "depth" / name) / 1000.0
         step = max(1, depth.size // 4000)
         known = np.flatnonzero(depth.ravel() > 0)[::step]
         points = rays.reshape(-1, 3)[known] * depth.ravel()[known, None]
         off = scene.distance(se3.transform(poses[frame], points))
         if len(off) and np.percentile(off, 99) > REPROJECTION_M:
-            raise SimulationError(f"{folder.name}: depth of frame {frame} is off the mesh; report it")
-        instances = cv2.imread(str(folder / "truth" / "instances" / name), cv2.IMREAD_UNCHANGED)
+            raise SimulationError(
+                f"{folder.name}: depth of frame {frame} is off the mesh; report it"
+            )
+        instances = _read_png(folder / "truth" / "instances" / name)
         counts = np.bincount(instances.ravel(), minlength=65536)[visibility.ids]
         if (counts != visibility.pixels[frame]).any():
             raise SimulationError(f"{folder.name}: instances of frame {frame} differ; report it")
@@ -123,5 +124,20 @@ def distance_to_outline(polygon_m: F8, xy_m: F8) -> F8:
     return np.asarray(np.linalg.norm(xy_m[:, None] - foot, axis=-1).min(axis=1))
 
 
+def _outside_by(polygon_m: F8, xy_m: F8) -> float:
+    """How far one point (1, 2) lies outside a polygon, 0 inside."""
+    inside = bool(inside_polygon(polygon_m, xy_m)[0])
+    return 0.0 if inside else float(distance_to_outline(polygon_m, xy_m)[0])
+
+
+def _read_png(path: Path) -> Any:
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise SimulationError(f"{path.name}: cannot be read back; make room and try again")
+    return image
+
+
 def _fault(house: House, what: str) -> SimulationError:
-    return SimulationError(f"house of seed {house.seed}: {what}; use another seed and report this one")
+    return SimulationError(
+        f"house of seed {house.seed}: {what}; use another seed and report this one"
+    )

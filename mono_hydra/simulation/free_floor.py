@@ -70,13 +70,11 @@ class FreeFloor:
         """Graph node of a point of the floor (3,)."""
         storey = self.storey_of(float(feet_m[2]))
         x, y = storey.cell(feet_m[:2])[0]
-        return storey.first_node + int(x) * storey.clearance_m.shape[1] + int(y)
+        return int(storey.first_node + int(x) * storey.clearance_m.shape[1] + int(y))
 
     def feet(self, node: int) -> F8:
         """Floor point (3,) of a node."""
-        storey = max(
-            (s for s in self.storeys if s.first_node <= node), key=lambda s: s.first_node
-        )
+        storey = max((s for s in self.storeys if s.first_node <= node), key=lambda s: s.first_node)
         x, y = divmod(node - storey.first_node, storey.clearance_m.shape[1])
         return np.array([*(storey.origin_m + (np.array([x, y]) + 0.5) * CELL_M), storey.floor_z_m])
 
@@ -231,9 +229,7 @@ def _surface_points(scene: HouseScene) -> F8:
     return np.asarray(a + u[:, None] * (b - a) + v[:, None] * (c - a), np.float64)
 
 
-def _storey(
-    house: House, scene: HouseScene, samples: F8, level: float, first_node: int
-) -> Storey:
+def _storey(house: House, scene: HouseScene, samples: F8, level: float, first_node: int) -> Storey:
     rooms = [r for r in house.rooms if round(r.floor_z_m, 3) == level]
     corners = np.concatenate([r.polygon_m for r in rooms])
     origin = np.floor(corners.min(axis=0) / CELL_M) * CELL_M - 4 * CELL_M
@@ -264,7 +260,9 @@ def _doorway(center_m: F8, width_m: float, yaw_rad: float) -> F8:
     along = np.array([np.cos(yaw_rad), np.sin(yaw_rad)])
     across = np.array([-along[1], along[0]])
     corners = [(-1, -1), (1, -1), (1, 1), (-1, 1)]
-    return np.array([center_m[:2] + 0.5 * width_m * a * along + 0.35 * b * across for a, b in corners])
+    return np.array(
+        [center_m[:2] + 0.5 * width_m * a * along + 0.35 * b * across for a, b in corners]
+    )
 
 
 def _mask(polygon_m: F8, origin_m: F8, shape: tuple[int, ...]) -> Bool:

@@ -23,7 +23,7 @@ OBJECT_WEIGHT = 0.8  # in m2 of wall, shared by an object's points, beside its o
 SURFACE_WEIGHT = {"ceiling": 0.15, "wall": 0.5, "window": 0.5}  # of structure; others 1
 RANGE_M = (0.45, 4.2)
 MIN_FACING = 0.2  # cosine of incidence
-YAWS: F8 = np.arange(24) * (2 * np.pi / 24) - np.pi
+YAWS: F8 = np.asarray(np.arange(24) * (2 * np.pi / 24) - np.pi, np.float64)
 PITCHES: F8 = np.deg2rad([-32.0, -20.0, -8.0, 2.0])
 
 

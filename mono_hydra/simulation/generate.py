@@ -23,12 +23,14 @@ from mono_hydra.files.atomic import new_folder, write_text
 from mono_hydra.geometry import se3
 from mono_hydra.geometry.camera import camera_from_fov
 from mono_hydra.simulation import plan
+from mono_hydra.simulation.camera_effects import CameraEffects, CameraOptions
 from mono_hydra.simulation.checks import check_house, check_imu, check_written
 from mono_hydra.simulation.free_space import free_space
 from mono_hydra.simulation.house import House
 from mono_hydra.simulation.imu import DEVICES, sense
 from mono_hydra.simulation.light import LightOptions
-from mono_hydra.simulation.render import make_renderer
+from mono_hydra.simulation.render import Renderer, make_renderer
+from mono_hydra.simulation.scene import View
 from mono_hydra.simulation.sequence_files import (
     image_name,
     write_frame,
@@ -47,12 +49,17 @@ from mono_hydra.simulation.truth_files import (
     write_json,
 )
 from mono_hydra.simulation.walk import Walk, WalkOptions, plan_walk
-from mono_hydra.types import F8, Camera
+from mono_hydra.types import F4, F8, Camera
 
 GENERATOR_VERSION = 1  # raise it when the same seed gives other bytes
 HouseKind = Literal["flat", "office", "open_plan", "two_storey", "plain", "demo"]
 Progress = Callable[[str, float], None]  # step, share of the whole that is done
 WAITING_FRAMES = 4  # rendered but not yet written
+
+
+# exposure, white balance, noise and vignetting of an ordinary camera; no motion in the exposure
+STEADY_CAMERA = CameraOptions(max_shutter_s=0.0, readout_s=0.0, jpeg_quality=0)
+MOVING_CAMERA = CameraOptions(jpeg_quality=0)  # with motion blur and rolling shutter
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,7 @@ class SimulateOptions:
     stand_in: bool = False
     camera: Camera | None = None  # instead of width, height and fov_deg
     light: LightOptions | None = None  # fineness of the baked light
+    effects: CameraOptions = STEADY_CAMERA
 
     def camera_model(self) -> Camera:
         """The camera asked for."""
@@ -133,7 +141,9 @@ def body_camera(seed: int) -> F8:
     return se3.from_rt(tilt @ base, arm)
 
 
-def simulate(options: SimulateOptions, out_dir: Path | str, progress: Progress = quiet) -> Simulated:
+def simulate(
+    options: SimulateOptions, out_dir: Path | str, progress: Progress = quiet
+) -> Simulated:
     """Make a sequence in the new folder `out_dir`.
 
     Raises:
@@ -159,7 +169,8 @@ def simulate(options: SimulateOptions, out_dir: Path | str, progress: Progress =
         card = _write_sensors(folder, options, camera, walk, n_frames)
         progress("free space", 0.22)
         collector = TruthCollector(scene, camera, n_frames, free_space(scene, dense))
-        _draw(folder, renderer, camera, poses, collector, progress)
+        effects = CameraEffects(camera, options.effects, generator(options.seed, "camera"))
+        _draw(folder, renderer, effects, walk, stamps, collector, progress)
         write_images_table(
             folder / "images.csv", list(stamps), [image_name(k) for k in range(n_frames)]
         )
@@ -247,24 +258,36 @@ def _write_sensors(
 
 def _draw(
     folder: Path,
-    renderer: Any,
-    camera: Camera,
-    poses: F8,
+    renderer: Renderer,
+    effects: CameraEffects,
+    walk: Walk,
+    stamps_s: F8,
     collector: TruthCollector,
     progress: Progress,
 ) -> None:
-    """Render every frame; one thread writes files, one collects the truth."""
+    """Render every frame; one thread develops and writes in order, one collects the truth."""
+    camera, poses = collector.camera, walk.motion.camera(stamps_s).T_world
+
+    def pose_at(stamp_s: float) -> F8:
+        return np.asarray(walk.motion.camera(np.array([stamp_s])).T_world[0])
+
+    def finish(frame: int, view: View, linear: F4) -> None:
+        rgb = effects.apply(linear, view.depth_m, float(stamps_s[frame]), pose_at)
+        write_frame(folder, frame, rgb, view.depth_m, view.labels, view.instances)
+
     with ThreadPoolExecutor(1) as writer, ThreadPoolExecutor(1) as measurer:
         waiting: deque[tuple[Future[None], Future[None]]] = deque()
         for frame, T_world_camera in enumerate(poses):
-            seen = renderer.render_view(T_world_camera, camera)
-            write = writer.submit(
-                write_frame, folder, frame, seen.rgb, seen.depth_m, seen.labels, seen.instances
+            view = renderer.scene.view(T_world_camera, camera)
+            linear = renderer.shade(view, T_world_camera, camera)
+            waiting.append(
+                (
+                    writer.submit(finish, frame, view, linear),
+                    measurer.submit(
+                        collector.add, frame, T_world_camera, view.depth_m, view.instances
+                    ),
+                )
             )
-            measure = measurer.submit(
-                collector.add, frame, T_world_camera, seen.depth_m, seen.instances
-            )
-            waiting.append((write, measure))
             while len(waiting) > WAITING_FRAMES:
                 for future in waiting.popleft():
                     future.result()
@@ -275,7 +298,11 @@ def _draw(
 
 
 def _write_meta(
-    truth: Path, options: SimulateOptions, house: House, card: dict[str, Any], summary: dict[str, Any]
+    truth: Path,
+    options: SimulateOptions,
+    house: House,
+    card: dict[str, Any],
+    summary: dict[str, Any],
 ) -> None:
     write_text(truth / "agents.csv", "stamp_s,id,label,x,y,z,yaw,length,width,height\n")
     write_json(truth / "events.json", [])
@@ -283,7 +310,7 @@ def _write_meta(
     camera = card["camera"] | {
         "T_body_camera": card["T_body_camera"],
         "time_offset_s": options.time_offset_s,
-        "readout_s": 0.0,
+        "readout_s": options.effects.readout_s,
     }
     meta = {
         "schema": SCHEMA,
@@ -304,5 +331,3 @@ def _write_meta(
         "summary": summary,
     }
     write_json(truth / "meta.json", meta)
-
-

@@ -131,7 +131,9 @@ class House:
     parts: tuple[Part, ...]
     objects: tuple[ObjectTruth, ...]
     lamps: tuple[Lamp, ...]
-    relations: tuple[tuple[int, str, int], ...] = ()  # subject, predicate (on, in, next_to, against), object
+    relations: tuple[
+        tuple[int, str, int], ...
+    ] = ()  # subject, predicate (on, in, next_to, against), object
     metadata: dict[str, object] = field(default_factory=dict)
 
     def room(self, room_id: int) -> Room:
@@ -144,9 +146,33 @@ def box_part_vertices(low: F8, high: F8) -> tuple[F8, I4]:
     x0, y0, z0 = low
     x1, y1, z1 = high
     vertices = np.array(
-        [[x0, y0, z0], [x1, y0, z0], [x1, y1, z0], [x0, y1, z0],
-         [x0, y0, z1], [x1, y0, z1], [x1, y1, z1], [x0, y1, z1]], dtype=np.float64)
+        [
+            [x0, y0, z0],
+            [x1, y0, z0],
+            [x1, y1, z0],
+            [x0, y1, z0],
+            [x0, y0, z1],
+            [x1, y0, z1],
+            [x1, y1, z1],
+            [x0, y1, z1],
+        ],
+        dtype=np.float64,
+    )
     faces = np.array(
-        [[0, 2, 1], [0, 3, 2], [4, 5, 6], [4, 6, 7], [0, 1, 5], [0, 5, 4],
-         [1, 2, 6], [1, 6, 5], [2, 3, 7], [2, 7, 6], [3, 0, 4], [3, 4, 7]], dtype=np.int32)
+        [
+            [0, 2, 1],
+            [0, 3, 2],
+            [4, 5, 6],
+            [4, 6, 7],
+            [0, 1, 5],
+            [0, 5, 4],
+            [1, 2, 6],
+            [1, 6, 5],
+            [2, 3, 7],
+            [2, 7, 6],
+            [3, 0, 4],
+            [3, 4, 7],
+        ],
+        dtype=np.int32,
+    )
     return vertices, faces

@@ -63,7 +63,11 @@ def specific_force(body: MotionState) -> F8:
 
 
 def sense(
-    body: MotionState, rate_hz: float, noise: ImuNoise, rng: np.random.Generator, offset_s: float = 0.0
+    body: MotionState,
+    rate_hz: float,
+    noise: ImuNoise,
+    rng: np.random.Generator,
+    offset_s: float = 0.0,
 ) -> SensedImu:
     """Samples of a device that moves as `body`; its clock runs `offset_s` ahead of the images'."""
     n = len(body.stamps_s)

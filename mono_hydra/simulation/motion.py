@@ -83,9 +83,7 @@ def _rotation(angles: F8, rates: F8, accelerations: F8) -> tuple[F8, F8, F8]:
     psi, theta, phi = angles[:, 0], -angles[:, 1], angles[:, 2]
     dpsi, dtheta, dphi = rates[:, 0], -rates[:, 1], rates[:, 2]
     ddpsi, ddtheta, ddphi = accelerations[:, 0], -accelerations[:, 1], accelerations[:, 2]
-    c1, s1, c2, s2, c3, s3 = (
-        f(a) for a in (psi, theta, phi) for f in (np.cos, np.sin)
-    )
+    c1, s1, c2, s2, c3, s3 = (f(a) for a in (psi, theta, phi) for f in (np.cos, np.sin))
     R = np.stack([
         np.stack([c1 * c2, c1 * s2 * s3 - s1 * c3, c1 * s2 * c3 + s1 * s3], -1),
         np.stack([s1 * c2, s1 * s2 * s3 + c1 * c3, s1 * s2 * c3 - c1 * s3], -1),

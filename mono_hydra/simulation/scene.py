@@ -86,7 +86,7 @@ class HouseScene:
         cross = np.cross(b - a, c - a)
         doubled = np.linalg.norm(cross, axis=1)
         keep = doubled > 2 * MIN_TRIANGLE_AREA_M2
-        index = {}
+        index: dict[Material, int] = {}
         for p in parts:
             index.setdefault(p.material, len(index))
         self.materials = tuple(index)

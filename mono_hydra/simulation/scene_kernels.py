@@ -15,10 +15,9 @@ def gather_hits(
 ):  # fmt: skip
     """Fill the images of a view from the hits of its rays.
 
-    Args:
-        t_hit: (H, W) hit parameter = z-depth, inf = nothing. primitive: (H, W) uint32.
-        rays: (H, W, 6). normal: (T, 3). label, instance, room: (T,).
-        depth_m, triangle, normals, labels, instances, rooms: outputs; normals face the camera.
+    `t_hit` (H, W) hit parameter = z-depth, `primitive` (H, W) uint32, `rays` (H, W, 6); `normal`
+    (T, 3), `label`, `instance`, `room` (T,) of the triangles; the rest (H, W) are outputs, normals
+    turned to the camera.
     """
     height, width = t_hit.shape
     for v in range(height):

@@ -1,7 +1,7 @@
 """The files of a simulated sequence that an estimator may read, and how its frames are written.
 
-    sequence.yaml   name, camera, T_body_camera, rates, nominal IMU noise
-    images/000000.jpg ...   images.csv (stamp_s,file)   imu.csv (stamp_s,wx,wy,wz,ax,ay,az)
+sequence.yaml   name, camera, T_body_camera, rates, nominal IMU noise
+images/000000.jpg ...   images.csv (stamp_s,file)   imu.csv (stamp_s,wx,wy,wz,ax,ay,az)
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def write_images_table(path: Path, stamps_s: list[float], files: list[str]) -> N
 def write_imu_table(path: Path, imu: ImuSamples) -> None:
     """imu.csv."""
     rows = np.column_stack([imu.stamps_s, imu.gyro_rad_s, imu.accel_m_s2]) + 0.0
-    lines = ["%.6f,%.8f,%.8f,%.8f,%.7f,%.7f,%.7f" % tuple(row) for row in rows]
+    lines = [",".join([f"{row[0]:.6f}", *(f"{x:.8f}" for x in row[1:])]) for row in rows]
     write_text(path, "\n".join(["stamp_s,wx,wy,wz,ax,ay,az", *lines]) + "\n")
 
 
@@ -45,9 +45,7 @@ def image_name(frame: int) -> str:
     return f"images/{frame:06d}.jpg"
 
 
-def write_frame(
-    folder: Path, frame: int, rgb: U1, depth_m: F4, labels: U1, instances: Any
-) -> None:
+def write_frame(folder: Path, frame: int, rgb: U1, depth_m: F4, labels: U1, instances: Any) -> None:
     """One frame's image and its true images, below the sequence folder.
 
     Raises:
@@ -55,7 +53,12 @@ def write_frame(
     """
     millimetres = np.round(depth_m * 1000.0)
     depth = np.where(millimetres <= 65535, millimetres, 0).astype(np.uint16)
-    png = [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    png = [
+        cv2.IMWRITE_PNG_COMPRESSION,
+        PNG_LEVEL,
+        cv2.IMWRITE_PNG_STRATEGY,
+        cv2.IMWRITE_PNG_STRATEGY_RLE,
+    ]
     truth, name = folder / "truth", f"{frame:06d}.png"
     jpeg = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     _write(folder / image_name(frame), np.ascontiguousarray(rgb[..., ::-1]), jpeg)

@@ -1,4 +1,4 @@
-"""What is true of a simulated sequence, collected frame by frame: seen surface, objects, free space.
+"""What is true of a sequence, collected frame by frame: seen surface, objects, free space.
 
 The definitions are those of the scores: a surface sample is seen in a frame that has it in the
 image at z between 0.3 and 5 m, below 80 degrees of incidence, with nothing before it.
@@ -92,7 +92,12 @@ class TruthCollector:
     """Takes every clean depth and instance image once, in any order."""
 
     def __init__(
-        self, scene: HouseScene, camera: Camera, n_frames: int, space: FreeSpace, free_every: int = 2
+        self,
+        scene: HouseScene,
+        camera: Camera,
+        n_frames: int,
+        space: FreeSpace,
+        free_every: int = 2,
     ) -> None:
         """`space.seen_free` is written; rays of every `free_every`-th frame mark it."""
         self.scene = scene
@@ -152,7 +157,9 @@ def object_sight(
     column = int(np.searchsorted(visibility.ids, truth.id))
     pixels = visibility.pixels[:, column]
     wanted = OBSERVABLE_PIXELS * n_px / (640 * 480)
-    good: I8 = np.flatnonzero((pixels >= wanted) & (visibility.min_z_m[:, column] <= OBSERVABLE_Z_M))
+    good: I8 = np.flatnonzero(
+        (pixels >= wanted) & (visibility.min_z_m[:, column] <= OBSERVABLE_Z_M)
+    )
     own = samples.instance == truth.id
     surface = float((seen[own] >= MIN_SEEN_FRAMES).mean()) if own.any() else 0.0
     spans = len(good) > 0 and stamps_s[good[-1]] - stamps_s[good[0]] >= OBSERVABLE_SPAN_S

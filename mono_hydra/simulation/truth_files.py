@@ -41,11 +41,10 @@ def camera_record(camera: Camera) -> dict[str, Any]:
 def label_records() -> list[dict[str, Any]]:
     """The label table of the truth."""
     space = load_label_space("nyu40")
-    remaps = {target: names for target, names in sorted(space.remaps.items())}
     return [
         {
             "id": label.id, "name": label.name, "kind": label.kind,
-            "remap": {t: names[label.name] for t, names in remaps.items() if label.name in names},
+            "remap": None,  # the houses use no names beside those of the space
         }
         for label in space.labels
     ]  # fmt: skip
@@ -130,9 +129,7 @@ def write_collected(
     }
 
 
-def room_records(
-    house: House, space: FreeSpace, centres_m: F8, dense_path_m: F8
-) -> dict[str, Any]:
+def room_records(house: House, space: FreeSpace, centres_m: F8, dense_path_m: F8) -> dict[str, Any]:
     """rooms.json."""
     seen = np.bincount(space.room[space.seen_free], minlength=256) * space.voxel_m**3
     levels = sorted({r.storey for r in house.rooms})

@@ -1,4 +1,4 @@
-"""Numba kernels of the true values: which samples a frame sees, what each object shows, free rays."""
+"""Numba kernels of the truth: which samples a frame sees, how objects show, free rays."""
 
 from __future__ import annotations
 
@@ -36,11 +36,9 @@ def count_seen(
 ):  # fmt: skip
     """Add one to `seen` (N,) for each sample this depth image shows; keep the least z (N,).
 
-    Args:
-        points: (N, 3) world. normals: (N, 3) unit, towards free space.
-        T_camera_world: (4, 4). depth_m: (H, W) true z-depth, 0 = none.
-        z_range_m: (2,) nearest and farthest z. min_cosine: of the angle of incidence.
-        tolerance_m, tolerance_share: |z - depth| <= tolerance_m + tolerance_share * z.
+    `points` (N, 3) world, `normals` (N, 3) unit, towards free space; `depth_m` (H, W) true z-depth,
+    0 = none; `z_range_m` (2,) nearest and farthest z; `min_cosine` of the angle of incidence; a
+    sample shows where |z - depth| <= tolerance_m + tolerance_share * z.
     """
     height, width = depth_m.shape
     T = T_camera_world
@@ -91,10 +89,8 @@ def measure_objects(instances, depth_m, pixels, min_z, truncated):
 def mark_free_rays(depth_m, rays, T_world_camera, stride, range_m, origin_m, voxel_m, seen_free):
     """Mark the voxels that the depth rays cross before they end (Amanatides and Woo's walk).
 
-    Args:
-        depth_m: (H, W). rays: (H, W, 3) camera frame, unit z. stride: every so many pixels.
-        range_m: rays are cut at this z. origin_m: (3,) outer corner of voxel 0.
-        seen_free: (X, Y, Z) bool, written.
+    `depth_m` (H, W), `rays` (H, W, 3) camera frame with unit z, taken every `stride` pixels and cut
+    at z = `range_m`; `origin_m` (3,) outer corner of voxel 0; `seen_free` (X, Y, Z) is written.
     """
     height, width = depth_m.shape
     nx, ny, nz = seen_free.shape

@@ -366,7 +366,9 @@ def _shaken(control: F8, options: WalkOptions, rng: np.random.Generator) -> F8:
         shaken[:, :2] += (begun * walking * 0.5 * bob_m * np.sin(phase / 2))[:, None] * side
         shaken[:, 5] += begun * walking * np.deg2rad(0.8) * np.sin(phase / 2 + 0.6)
         shaken[:, 4] += begun * walking * np.deg2rad(0.5) * np.sin(phase + 1.0)
-    tremor = begun[:, None] * (0.6 + 0.4 * walking)[:, None] * smooth * np.deg2rad(options.tremor_deg)
+    tremor = (
+        begun[:, None] * (0.6 + 0.4 * walking)[:, None] * smooth * np.deg2rad(options.tremor_deg)
+    )
     shaken[:, 3:] += tremor
     shaken[:, 4] = np.clip(shaken[:, 4], np.deg2rad(-34.5), np.deg2rad(9.5))
     return shaken
@@ -402,5 +404,3 @@ def _repaired(scene: HouseScene, control: F8) -> F8:
 def _area(polygon_m: F8) -> float:
     x, y = polygon_m.T
     return float(0.5 * (x @ np.roll(y, -1) - y @ np.roll(x, -1)))
-
-

@@ -1,4 +1,4 @@
-"""Still pictures of a map: the mesh from above without ceilings, the scene graph lifted above it."""
+"""Still pictures of a map: the mesh from above without ceilings, under the scene graph."""
 
 from __future__ import annotations
 

@@ -58,7 +58,8 @@ def test_the_bias_walks_with_the_root_of_time() -> None:
     body = Motion(np.zeros((103, 6))).body(np.arange(0.0, 10.0, 1.0 / RATE_HZ), np.eye(4))
     noise = ImuNoise(0.0, 1e-3, 0.0, 1e-2, gyro_bias=0.0, accel_bias=0.0)
     ends = [
-        sense(body, RATE_HZ, noise, np.random.default_rng(k)).gyro_bias_rad_s[-1] for k in range(200)
+        sense(body, RATE_HZ, noise, np.random.default_rng(k)).gyro_bias_rad_s[-1]
+        for k in range(200)
     ]
     assert np.std(ends) == pytest.approx(1e-3 * np.sqrt(10.0), rel=0.1)
 

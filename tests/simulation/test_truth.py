@@ -183,6 +183,8 @@ def test_the_same_seed_gives_the_same_bytes(
 
     again = simulate(tiny_options, tmp_path / "tiny").path
     names = sorted(p.relative_to(again) for p in again.rglob("*") if p.is_file())
-    assert names == sorted(p.relative_to(tiny_sequence) for p in tiny_sequence.rglob("*") if p.is_file())
+    assert names == sorted(
+        p.relative_to(tiny_sequence) for p in tiny_sequence.rglob("*") if p.is_file()
+    )
     for name in names:
         assert (again / name).read_bytes() == (tiny_sequence / name).read_bytes(), name

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -32,7 +34,7 @@ def test_the_ceiling_is_cut_away_and_nothing_else() -> None:
 def test_layers_lie_one_above_the_other() -> None:
     nodes = lift_graph(two_room_flat(), NYU40).nodes
     heights = [nodes[k].positions_m[:, 2] for k in ("objects", "places", "rooms", "buildings")]
-    for lower, upper in zip(heights, heights[1:], strict=False):
+    for lower, upper in pairwise(heights):
         assert lower.max() < upper.min()
 
 
