@@ -138,6 +138,17 @@ def finish(summary: dict[str, Any]) -> int:
     return 1 if unmet else 0
 
 
+def one_result(
+    benchmark: str, args: argparse.Namespace, scores: dict[str, float], seed: int | None = None
+) -> int:
+    """Print the object of a benchmark that measures one thing; 1 if a limit is not met."""
+    arguments = {
+        k: v for k, v in vars(args).items() if isinstance(v, str | int | float | list | None)
+    }
+    run = BenchmarkRun(benchmark if seed is None else str(seed), scores, seed)
+    return finish(summary_of(benchmark, arguments, [run], limits(args)))
+
+
 def run_benchmark(main: Callable[[Sequence[str]], int]) -> None:
     """Run a benchmark's main with the frame of all commands, and leave with its exit code."""
     sys.exit(enter(main))
