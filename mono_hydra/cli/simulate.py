@@ -9,7 +9,15 @@ from pathlib import Path
 from mono_hydra.cli.door import OneLineParser
 from mono_hydra.cli.progress import progress_line
 from mono_hydra.errors import SimulationError
-from mono_hydra.simulation.generate import SimulateOptions, simulate
+from mono_hydra.simulation.camera_effects import CLEAN
+from mono_hydra.simulation.generate import (
+    MOVING_CAMERA,
+    STEADY_CAMERA,
+    SimulateOptions,
+    simulate,
+)
+from mono_hydra.simulation.imu import DEVICES
+from mono_hydra.simulation.show import write_pictures
 
 EXAMPLE = """examples:
   mono-hydra simulate --seed 7 --out homes/7
@@ -29,7 +37,20 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--fov", type=float, default=70.0, metavar="DEG", help="horizontal")
     p.add_argument("--rate", type=float, default=15.0, metavar="HZ", help="images a second")
     p.add_argument("--imu-rate", type=float, default=200.0, metavar="HZ")
-    p.add_argument("--duration", type=float, metavar="S", help="at most; default 90, more above 7 rooms")
+    p.add_argument(
+        "--duration", type=float, metavar="S", help="at most; default 90, more above 7 rooms"
+    )
+    p.add_argument("--moving", action="store_true", help="add motion blur and rolling shutter")
+    p.add_argument("--clean", action="store_true", help="no exposure control, noise or lens")
+    p.add_argument(
+        "--time-offset",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="stamps of the IMU minus images'",
+    )
+    p.add_argument("--imu", choices=sorted(DEVICES), default="tumvi", help="noise of which device")
+    p.add_argument("--show", action="store_true", help="draw plan.png and contact_sheet.png")
     p.add_argument("--quiet", action="store_true", help="say nothing but errors")
     return p
 
@@ -45,11 +66,15 @@ def main(argv: Sequence[str]) -> int:
 
     with progress_line(f"simulating {options.kind} {options.seed}", say) as progress:
         done = simulate(options, args.out, progress)
+    if args.show:
+        for picture in write_pictures(done.path):
+            say(f"drawn: {picture}")
     numbers = done.summary
     say(
         f"{done.path}: {numbers['frames']} frames, {numbers['duration_s']:.1f} s, "
         f"{numbers['visited']} of {numbers['rooms']} rooms visited, {numbers['observable']} of "
-        f"{numbers['objects']} objects observable, {100 * numbers['surface_seen']:.0f} % of the surface seen"
+        f"{numbers['objects']} objects observable, "
+        f"{100 * numbers['surface_seen']:.0f} % of the surface seen"
     )
     return 0
 
@@ -61,6 +86,9 @@ def _options(args: argparse.Namespace) -> SimulateOptions:
     _within("--fov", args.fov, 20.0, 140.0)
     _within("--rate", args.rate, 0.5, 240.0)
     _within("--imu-rate", args.imu_rate, 50.0, 2000.0)
+    _within("--time-offset", args.time_offset, -0.5, 0.5)
+    if args.moving and args.clean:
+        raise SimulationError("--moving and --clean exclude each other; give one of them")
     if args.rooms is not None:
         _within("--rooms", args.rooms, 1, 40)
     if args.duration is not None:
@@ -75,6 +103,9 @@ def _options(args: argparse.Namespace) -> SimulateOptions:
         rate_hz=args.rate,
         imu_rate_hz=args.imu_rate,
         duration_s=args.duration,
+        imu_device=args.imu,
+        time_offset_s=args.time_offset,
+        effects=CLEAN if args.clean else MOVING_CAMERA if args.moving else STEADY_CAMERA,
     )
 
 

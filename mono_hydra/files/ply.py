@@ -99,7 +99,9 @@ def read_ply(path: Path | str) -> Ply:
     try:
         data = source.read_bytes()
     except OSError as error:
-        raise DatasetError(f"{source}: cannot be read ({error.strerror}); check the path") from error
+        raise DatasetError(
+            f"{source}: cannot be read ({error.strerror}); check the path"
+        ) from error
     try:
         order, elements, start = _header(data)
         read = _read_ascii if order == "ascii" else _read_binary
@@ -148,7 +150,9 @@ def _header(data: bytes) -> tuple[str, list[Element], int]:
         if not words or words[0] in {"ply", "comment", "obj_info"}:
             continue
         if words[0] == "format":
-            order = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": "ascii"}[words[1]]
+            order = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": "ascii"}[
+                words[1]
+            ]
         elif words[0] == "element":
             elements.append((words[1], int(words[2]), []))
         elif words[0] == "property" and words[1] == "list":

@@ -126,7 +126,7 @@ def _camera(path: Path, card: dict[str, Any]) -> Camera:
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(
-            f"{path / 'sequence.yaml'}: its camera lacks or garbles {error}; make the sequence again"
+            f"{path / 'sequence.yaml'}: wrong camera ({error}); make the sequence again"
         ) from error
 
 
@@ -145,7 +145,9 @@ def _images(path: Path) -> list[tuple[float, str]]:
         with table.open(encoding="utf-8", newline="") as file:
             rows = [(float(row["stamp_s"]), str(row["file"])) for row in csv.DictReader(file)]
     except (OSError, KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{table}: needs columns stamp_s,file; make the sequence again") from error
+        raise DatasetError(
+            f"{table}: needs columns stamp_s,file; make the sequence again"
+        ) from error
     if not rows:
         raise DatasetError(f"{table}: names no images; nothing to run on")
     return rows

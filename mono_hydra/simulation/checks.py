@@ -64,11 +64,11 @@ def check_imu(body: MotionState) -> None:
     stamps = body.stamps_s
     span = min(round(IMU_SPAN_S / max(stamps[1] - stamps[0], 1e-6)), len(stamps) - 1)
     for first in range(0, len(stamps) - span, max(1, span)):
-        error = float(np.linalg.norm(integrated_end(body, first, first + span)
-                                     - body.T_world[first + span, :3, 3]))  # fmt: skip
+        off_m = integrated_end(body, first, first + span) - body.T_world[first + span, :3, 3]
+        error = float(np.linalg.norm(off_m))
         if error > IMU_END_M:
             raise SimulationError(
-                f"inertial samples from {stamps[first]:.1f} s: integrate to {error * 1000:.1f} mm off "
+                f"inertial samples from {stamps[first]:.1f} s: end {error * 1000:.1f} mm off "
                 "the path; raise --imu-rate"
             )
 

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+from mono_hydra.types import F4, I8, U1
 
 NO_HIT = np.iinfo(np.uint32).max
 
 
 @njit(cache=True, nogil=True)
 def gather_hits(
-    t_hit, primitive, rays, normal, label, instance, room,
-    depth_m, triangle, normals, labels, instances, rooms,
-):  # fmt: skip
+    t_hit: F4,
+    primitive: NDArray[np.uint32],
+    rays: F4,
+    normal: F4,
+    label: U1,
+    instance: NDArray[np.uint16],
+    room: U1,
+    depth_m: F4,
+    triangle: I8,
+    normals: F4,
+    labels: U1,
+    instances: NDArray[np.uint16],
+    rooms: U1,
+) -> None:
     """Fill the images of a view from the hits of its rays.
 
     `t_hit` (H, W) hit parameter = z-depth, `primitive` (H, W) uint32, `rays` (H, W, 6); `normal`

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+from mono_hydra.types import F4, F8, Bool
 
 
 @njit(cache=True, nogil=True)
-def project_point(x, y, z, intrinsics, model, distortion):
+def project_point(
+    x: float, y: float, z: float, intrinsics: F8, model: int, distortion: F8
+) -> tuple[float, float]:
     """Pixel of a camera-frame point; model 0 pinhole, 1 radial-tangential, 2 fisheye."""
     a, b = x / z, y / z
     if model == 1:
@@ -31,9 +36,20 @@ def project_point(x, y, z, intrinsics, model, distortion):
 
 @njit(cache=True, nogil=True)
 def count_seen(
-    points, normals, T_camera_world, intrinsics, model, distortion, depth_m,
-    z_range_m, min_cosine, tolerance_m, tolerance_share, seen, min_z,
-):  # fmt: skip
+    points: F8,
+    normals: F8,
+    T_camera_world: F8,
+    intrinsics: F8,
+    model: int,
+    distortion: F8,
+    depth_m: F4,
+    z_range_m: F8,
+    min_cosine: float,
+    tolerance_m: float,
+    tolerance_share: float,
+    seen: NDArray[np.uint16],
+    min_z: F4,
+) -> None:
     """Add one to `seen` (N,) for each sample this depth image shows; keep the least z (N,).
 
     `points` (N, 3) world, `normals` (N, 3) unit, towards free space; `depth_m` (H, W) true z-depth,
@@ -67,7 +83,13 @@ def count_seen(
 
 
 @njit(cache=True, nogil=True)
-def measure_objects(instances, depth_m, pixels, min_z, truncated):
+def measure_objects(
+    instances: NDArray[np.uint16],
+    depth_m: F4,
+    pixels: NDArray[np.uint32],
+    min_z: F4,
+    truncated: Bool,
+) -> None:
     """Per instance id: pixels, least depth, whether it touches the border; outputs are zeroed."""
     height, width = instances.shape
     pixels[:] = 0
@@ -86,7 +108,16 @@ def measure_objects(instances, depth_m, pixels, min_z, truncated):
 
 
 @njit(cache=True, nogil=True)
-def mark_free_rays(depth_m, rays, T_world_camera, stride, range_m, origin_m, voxel_m, seen_free):
+def mark_free_rays(
+    depth_m: F4,
+    rays: F8,
+    T_world_camera: F8,
+    stride: int,
+    range_m: float,
+    origin_m: F8,
+    voxel_m: float,
+    seen_free: Bool,
+) -> None:
     """Mark the voxels that the depth rays cross before they end (Amanatides and Woo's walk).
 
     `depth_m` (H, W), `rays` (H, W, 3) camera frame with unit z, taken every `stride` pixels and cut
@@ -131,7 +162,7 @@ def mark_free_rays(depth_m, rays, T_world_camera, stride, range_m, origin_m, vox
 
 
 @njit(cache=True, nogil=True)
-def _axis(start, slope):
+def _axis(start: float, slope: float) -> tuple[int, int, float, float]:
     """First cell, step, first crossing and distance between crossings along one axis."""
     cell = int(np.floor(start))
     if slope > 0.0:
