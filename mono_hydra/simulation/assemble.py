@@ -43,8 +43,16 @@ def _add(contents: Contents, space: RoomSpace, placed: Placed, warmth: float) ->
     _add_item(contents, placed.item, T, placed.yaw_rad, space.room.id, None, None, warmth)
 
 
-def _add_item(contents: Contents, item: Item, T_world_item: F8, yaw_rad: float, room: int, parent: int | None,
-              predicate: str | None, warmth: float) -> None:
+def _add_item(
+    contents: Contents,
+    item: Item,
+    T_world_item: F8,
+    yaw_rad: float,
+    room: int,
+    parent: int | None,
+    predicate: str | None,
+    warmth: float,
+) -> None:
     number = parent
     if item.pieces:
         number = len(contents.objects) + 1
@@ -52,7 +60,11 @@ def _add_item(contents: Contents, item: Item, T_world_item: F8, yaw_rad: float, 
         center = T_world_item[:3, :3] @ ((low + high) / 2) + T_world_item[:3, 3]
         on = parent if predicate in ("on", "in") else None
         yaw = float((yaw_rad + np.pi) % (2 * np.pi) - np.pi)
-        contents.objects.append(ObjectTruth(number, item.label, center, high - low, yaw, item.symmetry, room, on, item.movable))
+        contents.objects.append(
+            ObjectTruth(
+                number, item.label, center, high - low, yaw, item.symmetry, room, on, item.movable
+            )
+        )
         if on is not None and predicate is not None:
             contents.relations.append((number, predicate, on))
         contents.parts += _parts(item, T_world_item, number, room)

@@ -56,7 +56,9 @@ class _Canvas:
         size = np.round((bounds[:, 2:].max(axis=0) - low) / CELL_M).astype(int)
         cells = np.zeros((int(size[0]), int(size[1])), np.int32)
         for number, x0, y0, x1, y1 in self.rects:
-            i0, j0, i1, j1 = np.round((np.array([x0, y0, x1, y1]) - [*low, *low]) / CELL_M).astype(int)
+            i0, j0, i1, j1 = np.round((np.array([x0, y0, x1, y1]) - [*low, *low]) / CELL_M).astype(
+                int
+            )
             cells[i0:i1, j0:j1] = number
         return Layout(cells, self.names, virtual, stairwell)
 
@@ -68,7 +70,16 @@ def flat_rooms(rng: np.random.Generator, n_rooms: int) -> list[str]:
         return first[:n_rooms]
     later = ["study", "bedroom", "dining room", "storage"]
     later = [later[i] for i in rng.permutation(4)]
-    cycle = ["bedroom", "bathroom", "study", "bedroom", "storage", "living room", "kitchen", "bedroom"]
+    cycle = [
+        "bedroom",
+        "bathroom",
+        "study",
+        "bedroom",
+        "storage",
+        "living room",
+        "kitchen",
+        "bedroom",
+    ]
     names = first + later
     while len(names) < n_rooms:
         names += cycle
@@ -77,7 +88,16 @@ def flat_rooms(rng: np.random.Generator, n_rooms: int) -> list[str]:
 
 def office_rooms(rng: np.random.Generator, n_rooms: int) -> list[str]:
     """Purposes of an office, corridor apart."""
-    first = ["office", "meeting room", "kitchenette", "office", "office", "bathroom", "storage", "office"]
+    first = [
+        "office",
+        "meeting room",
+        "kitchenette",
+        "office",
+        "office",
+        "bathroom",
+        "storage",
+        "office",
+    ]
     names = first + (["open space"] if n_rooms >= 11 else [])
     while len(names) < n_rooms:
         names.append("meeting room" if rng.random() < 0.12 else "office")
@@ -113,8 +133,15 @@ def _without_corridor(rng: np.random.Generator, names: list[str]) -> Layout:
     return canvas.layout()
 
 
-def _slice(rng: np.random.Generator, canvas: _Canvas, rooms: list[tuple[str, float]],
-           x0: float, y0: float, x1: float, y1: float) -> None:
+def _slice(
+    rng: np.random.Generator,
+    canvas: _Canvas,
+    rooms: list[tuple[str, float]],
+    x0: float,
+    y0: float,
+    x1: float,
+    y1: float,
+) -> None:
     """Cut the rectangle across its longer side until every piece is one room."""
     if len(rooms) == 1:
         canvas.add(rooms[0][0], x0, y0, x1, y1)
@@ -143,7 +170,9 @@ def _with_corridors(rng: np.random.Generator, names: list[str], is_office: bool)
             rest.remove(name)
         _band(rng, canvas, rest, 0.0, end, is_office)
         return canvas.layout()
-    rooms = list(names)[: len(names) - n_bands]  # each band and the spine bring a corridor of their own
+    rooms = list(names)[
+        : len(names) - n_bands
+    ]  # each band and the spine bring a corridor of their own
     spine_width, y, middles = _snap(rng.uniform(1.5, 2.0)), 0.0, []
     for k in range(n_bands):
         middle, top = _band(rng, canvas, rooms[k::n_bands], y, [], is_office)
@@ -159,8 +188,14 @@ def _end_block(rng: np.random.Generator, names: list[str]) -> list[str]:
     return [n for n in block if n in names][:2] if rng.random() < 0.6 else []
 
 
-def _band(rng: np.random.Generator, canvas: _Canvas, names: list[str], y0: float, end: list[str],
-          is_office: bool) -> tuple[tuple[float, float], float]:
+def _band(
+    rng: np.random.Generator,
+    canvas: _Canvas,
+    names: list[str],
+    y0: float,
+    end: list[str],
+    is_office: bool,
+) -> tuple[tuple[float, float], float]:
     """Two rows of rooms along a corridor from x = 0; returns the corridor's y span and the top."""
     corridor = _snap(rng.uniform(1.5, 2.1) if is_office else rng.uniform(1.2, 1.6))
     depth = [_snap(rng.uniform(3.6, 4.8) if is_office else rng.uniform(3.3, 4.3)) for _ in range(2)]
@@ -199,8 +234,15 @@ def _band(rng: np.random.Generator, canvas: _Canvas, names: list[str], y0: float
     return (y1, y2), y3
 
 
-def _paint_end(rng: np.random.Generator, canvas: _Canvas, end: list[str], y0: float, y1: float,
-               y2: float, y3: float) -> None:
+def _paint_end(
+    rng: np.random.Generator,
+    canvas: _Canvas,
+    end: list[str],
+    y0: float,
+    y1: float,
+    y2: float,
+    y3: float,
+) -> None:
     """The living room, and perhaps the kitchen beside it, left of the corridor's start."""
     areas = [_area(rng, n) for n in end]
     width = _snap(np.clip(sum(areas) / (y3 - y0), 3.4, 4.6))
@@ -231,7 +273,10 @@ def _open_plan(rng: np.random.Generator, n_rooms: int) -> Layout:
         ids.append(canvas.add(flowing[0], -width, 0.0, 0.0, depth))
     elif len(flowing) == 2:
         y = _snap(depth * areas[0] / sum(areas))
-        ids += [canvas.add("living room", -width, 0.0, 0.0, y), canvas.add("kitchen", -width, y, 0.0, depth)]
+        ids += [
+            canvas.add("living room", -width, 0.0, 0.0, y),
+            canvas.add("kitchen", -width, y, 0.0, depth),
+        ]
     else:
         low = _snap(depth * areas[0] / sum(areas)) if rest < 3 else _snap(depth * 0.6)
         x = _snap(-width * areas[2] / (areas[1] + areas[2]))

@@ -15,7 +15,13 @@ from mono_hydra.simulation import outlines, recipes
 from mono_hydra.simulation.house import Material
 from mono_hydra.simulation.items import Child, Item, Surface
 from mono_hydra.simulation.palette import Palette, pick, seed_of, shade
-from mono_hydra.simulation.room_space import Placed, RoomSpace, WallSpan, place_along_walls, rects_of
+from mono_hydra.simulation.room_space import (
+    Placed,
+    RoomSpace,
+    WallSpan,
+    place_along_walls,
+    rects_of,
+)
 
 Make = Callable[[np.random.Generator, Palette], Item]
 SAME_CLASS_GAP_M = 0.10  # a person counts nearer things of one class as one
@@ -76,14 +82,21 @@ def _load(space: RoomSpace, item: Item, rng: np.random.Generator, palette: Palet
         makes = [TABLE_THINGS[kind][i] for i in rng.permutation(len(TABLE_THINGS[kind]))]
         for k in range(wanted):
             thing = makes[k % len(makes)](rng, palette)
-            spot = _spot_on(surface, thing, rng, taken, beside_wall=kind in ("sideboard", "shelf", "desk"))
+            spot = _spot_on(
+                surface, thing, rng, taken, beside_wall=kind in ("sideboard", "shelf", "desk")
+            )
             if spot is not None:
                 x, y, yaw = spot
                 item.children.append(Child(thing, x, y, surface.z_m, yaw, surface.predicate))
 
 
-def _spot_on(surface: Surface, thing: Item, rng: np.random.Generator, taken: list[tuple[float, float, float, float, str]],
-             beside_wall: bool) -> tuple[float, float, float] | None:
+def _spot_on(
+    surface: Surface,
+    thing: Item,
+    rng: np.random.Generator,
+    taken: list[tuple[float, float, float, float, str]],
+    beside_wall: bool,
+) -> tuple[float, float, float] | None:
     """A free place on a surface, keeping things of one class apart."""
     if float(thing.bounds()[1][2]) > surface.headroom_m:
         return None
@@ -103,19 +116,34 @@ def _spot_on(surface: Surface, thing: Item, rng: np.random.Generator, taken: lis
     return None
 
 
-def _apart(a: tuple[float, float, float, float], b: tuple[float, float, float, float, str], gap: float) -> bool:
+def _apart(
+    a: tuple[float, float, float, float], b: tuple[float, float, float, float, str], gap: float
+) -> bool:
     return bool(a[0] > b[2] + gap or b[0] > a[2] + gap or a[1] > b[3] + gap or b[1] > a[3] + gap)
 
 
-def hang_on_wall(space: RoomSpace, item: Item, rng: np.random.Generator, z_m: float, *, walls: list[int] | None = None,
-                 near: tuple[int, float] | None = None, margin_m: float = 0.08, tries: int = 30) -> bool:
+def hang_on_wall(
+    space: RoomSpace,
+    item: Item,
+    rng: np.random.Generator,
+    z_m: float,
+    *,
+    walls: list[int] | None = None,
+    near: tuple[int, float] | None = None,
+    margin_m: float = 0.08,
+    tries: int = 30,
+) -> bool:
     """Hang an item (back at its highest y, foot at z = 0) on a free piece of wall at height z_m."""
     low, high = item.bounds()
     width, height = float(high[0] - low[0]), float(high[2] - low[2])
     if z_m + float(low[2]) < 0.02 or z_m + float(high[2]) > space.height_m - 0.05:
         return False
     for k in range(tries):
-        options = [w for w in space.walls if w.length_m > width + 2 * margin_m and (walls is None or w.index in walls)]
+        options = [
+            w
+            for w in space.walls
+            if w.length_m > width + 2 * margin_m and (walls is None or w.index in walls)
+        ]
         if not options:
             return False
         w = options[int(rng.choice(len(options), p=_by_length(options)))]
@@ -135,11 +163,15 @@ def _by_length(walls: list[WallSpan]) -> list[float]:
     return [w.length_m / total for w in walls]
 
 
-def _hang_at(space: RoomSpace, item: Item, w: WallSpan, at: float, z_m: float, margin_m: float, height: float) -> bool:
+def _hang_at(
+    space: RoomSpace, item: Item, w: WallSpan, at: float, z_m: float, margin_m: float, height: float
+) -> bool:
     low, high = item.bounds()
     half = float(high[0] - low[0]) / 2
     z0, z1 = z_m + float(low[2]), z_m + float(low[2]) + height
-    if not space.wall_is_clear(w.index, at - half - margin_m, at + half + margin_m, z0 - 0.05, z1 + 0.05):
+    if not space.wall_is_clear(
+        w.index, at - half - margin_m, at + half + margin_m, z0 - 0.05, z1 + 0.05
+    ):
         return False
     shift = float(high[0] + low[0]) / 2
     spot = w.start_m + w.along * (at + shift) + w.inward * (float(high[1]) + 0.002)
@@ -168,8 +200,15 @@ def hang_things(space: RoomSpace, rng: np.random.Generator, palette: Palette) ->
     if name in ("bedroom",) and rng.random() < 0.3:
         hang_on_wall(space, wall.television(rng, palette, 0.9, False), rng, 1.2)
     if name in ("corridor", "bedroom") and rng.random() < 0.75:
-        hang_on_wall(space, wall.mirror(rng, palette, float(rng.uniform(0.4, 0.6)), float(rng.uniform(1.0, 1.4))), rng, float(rng.uniform(0.35, 0.6)))
-    if name in ("corridor", "bedroom", "office") and rng.random() < (0.9 if name == "corridor" else 0.4):
+        hang_on_wall(
+            space,
+            wall.mirror(rng, palette, float(rng.uniform(0.4, 0.6)), float(rng.uniform(1.0, 1.4))),
+            rng,
+            float(rng.uniform(0.35, 0.6)),
+        )
+    if name in ("corridor", "bedroom", "office") and rng.random() < (
+        0.9 if name == "corridor" else 0.4
+    ):
         hang_on_wall(space, wall.coat_hooks(rng, palette), rng, 0.75)
     if name in ("study", "bedroom", "kitchen", "office", "living room") and rng.random() < 0.55:
         boards = storage.wall_boards(rng, palette)
@@ -179,15 +218,25 @@ def hang_things(space: RoomSpace, rng: np.random.Generator, palette: Palette) ->
     n = int(np.clip(rng.poisson(0.7 + area / 7), 0, 7)) if name not in ("storage",) else 0
     for _ in range(n):
         large = rng.random() < 0.55
-        hang_on_wall(space, wall.picture(rng, palette, bool(large)), rng, float(rng.uniform(1.25, 1.5)), margin_m=0.12)
+        hang_on_wall(
+            space,
+            wall.picture(rng, palette, bool(large)),
+            rng,
+            float(rng.uniform(1.25, 1.5)),
+            margin_m=0.12,
+        )
 
 
 def _bathroom_walls(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
     for placed in list(space.placed):
-        if placed.edge >= 0 and (placed.item.label == "sink" or any(c.item.label == "sink" for c in placed.item.children)):
+        if placed.edge >= 0 and (
+            placed.item.label == "sink" or any(c.item.label == "sink" for c in placed.item.children)
+        ):
             w = next(v for v in space.walls if v.index == placed.edge)
             at = float(w.along @ (np.array([placed.x_m, placed.y_m]) - w.start_m))
-            glass = wall.mirror(rng, palette, float(rng.uniform(0.5, 0.8)), float(rng.uniform(0.6, 0.9)))
+            glass = wall.mirror(
+                rng, palette, float(rng.uniform(0.5, 0.8)), float(rng.uniform(0.6, 0.9))
+            )
             hang_on_wall(space, glass, rng, 1.15, near=(placed.edge, at), margin_m=0.02)
     for _ in range(int(rng.integers(1, 4))):
         hang_on_wall(space, wall.towel(rng, palette), rng, float(rng.uniform(0.5, 0.75)))
@@ -207,13 +256,34 @@ def hang_curtains(space: RoomSpace, rng: np.random.Generator, palette: Palette) 
         if style == "blinds":
             item = wall.blinds(rng, o.width_m - 0.1, o.z1_m - o.z0_m)
             spot = w.start_m + w.along * at + w.inward * (-0.03)
-            space.placed.append(Placed(item, float(spot[0]), float(spot[1]), o.z1_m - 0.002, w.yaw_rad, edge))
+            space.placed.append(
+                Placed(item, float(spot[0]), float(spot[1]), o.z1_m - 0.002, w.yaw_rad, edge)
+            )
         elif style == "curtain":
-            _curtain_pair(space, rng, palette, w, at, o.width_m, min(o.z1_m + 0.12, space.height_m - 0.06), o.z0_m, cloth)
+            _curtain_pair(
+                space,
+                rng,
+                palette,
+                w,
+                at,
+                o.width_m,
+                min(o.z1_m + 0.12, space.height_m - 0.06),
+                o.z0_m,
+                cloth,
+            )
 
 
-def _curtain_pair(space: RoomSpace, rng: np.random.Generator, palette: Palette, w: WallSpan, at: float, width: float,
-                  top: float, sill: float, cloth: Material) -> None:
+def _curtain_pair(
+    space: RoomSpace,
+    rng: np.random.Generator,
+    palette: Palette,
+    w: WallSpan,
+    at: float,
+    width: float,
+    top: float,
+    sill: float,
+    cloth: Material,
+) -> None:
     each = float(np.clip(0.22 * width + 0.12, 0.25, 0.6))
     off = 0.09
     floor_length = rng.random() < 0.6 or sill < 0.4
@@ -231,7 +301,12 @@ def _curtain_pair(space: RoomSpace, rng: np.random.Generator, palette: Palette, 
             if not space.is_clear(rect, bottom, top, 0.0):
                 continue
         item = wall.curtain(rng, cloth, each, top - bottom)
-        space.commit(Placed(item, float(spot[0]), float(spot[1]), bottom, w.yaw_rad, w.index), [rect], bottom, top)
+        space.commit(
+            Placed(item, float(spot[0]), float(spot[1]), bottom, w.yaw_rad, w.index),
+            [rect],
+            bottom,
+            top,
+        )
 
 
 def lay_rugs(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
@@ -243,9 +318,17 @@ def lay_rugs(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> No
         return
     l0, l1, w0, w1 = sizes[name]
     length, width = float(rng.uniform(l0, l1)), float(rng.uniform(w0, w1))
-    item = wall.round_rug(rng, palette, width) if rng.random() < 0.15 else wall.rug(rng, palette, length, width)
+    item = (
+        wall.round_rug(rng, palette, width)
+        if rng.random() < 0.15
+        else wall.rug(rng, palette, length, width)
+    )
     low, high = space.room.polygon_m.min(axis=0), space.room.polygon_m.max(axis=0)
-    tables = [p for p in space.placed if p.item.label == "" and any(c.item.label == "sofa" for c in p.item.children)]
+    tables = [
+        p
+        for p in space.placed
+        if p.item.label == "" and any(c.item.label == "sofa" for c in p.item.children)
+    ]
     for k in range(40):
         point, yaw = rng.uniform(low, high), float(rng.integers(2)) * np.pi / 2
         if tables and k < 15:
@@ -255,7 +338,10 @@ def lay_rugs(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> No
         x0, y0, x1, y1 = item.footprint(yaw)
         rect = (point[0] + x0, point[1] + y0, point[0] + x1, point[1] + y1)
         corners = np.array([[rect[i], rect[j]] for i in (0, 2) for j in (1, 3)])
-        if not outlines.contains(space.room.polygon_m, corners).all() or outlines.distance_to_edges(space.room.polygon_m, corners).min() < 0.05:
+        if (
+            not outlines.contains(space.room.polygon_m, corners).all()
+            or outlines.distance_to_edges(space.room.polygon_m, corners).min() < 0.05
+        ):
             continue
         covered = sum(_overlap(rect, s) for s in space.solid if s[4] < 0.1) / (length * width)
         if covered < (0.55 if tables else 0.12):
@@ -267,11 +353,17 @@ def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
     return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
-def hang_ceiling_lamps(space: RoomSpace, rng: np.random.Generator, palette: Palette, is_office: bool) -> None:
+def hang_ceiling_lamps(
+    space: RoomSpace, rng: np.random.Generator, palette: Palette, is_office: bool
+) -> None:
     """One lamp a room, several in long or large ones, away from tall things."""
     polygon, area = space.room.polygon_m, outlines.area(space.room.polygon_m)
     low, high = polygon.min(axis=0), polygon.max(axis=0)
-    n = int(np.clip(round(area / 14), 1, 9)) if not is_office else int(np.clip(round(area / 10), 1, 12))
+    n = (
+        int(np.clip(round(area / 14), 1, 9))
+        if not is_office
+        else int(np.clip(round(area / 10), 1, 12))
+    )
     if space.room.name in ("corridor", "staircase"):
         n = max(1, round(float((high - low).max()) / 3.5))
     kind = int(rng.integers(2**31))
@@ -283,9 +375,16 @@ def hang_ceiling_lamps(space: RoomSpace, rng: np.random.Generator, palette: Pale
             wanted = (low + high) / 2
             wanted[long_axis] = low[long_axis] + (k + 0.5) / n * (high - low)[long_axis]
             point = wanted + 0.35 * (point - wanted) if best is None else point
-            if not outlines.contains(polygon, point[None])[0] or outlines.distance_to_edges(polygon, point[None])[0] < 0.4:
+            if (
+                not outlines.contains(polygon, point[None])[0]
+                or outlines.distance_to_edges(polygon, point[None])[0] < 0.4
+            ):
                 continue
-            item = wall.ceiling_lamp(np.random.default_rng(kind), palette, is_office and space.room.name not in ("bathroom", "storage"))
+            item = wall.ceiling_lamp(
+                np.random.default_rng(kind),
+                palette,
+                is_office and space.room.name not in ("bathroom", "storage"),
+            )
             x0, y0, x1, y1 = item.footprint()
             rect = (point[0] + x0, point[1] + y0, point[0] + x1, point[1] + y1)
             bottom = space.height_m + float(item.bounds()[0][2])
@@ -296,4 +395,3 @@ def hang_ceiling_lamps(space: RoomSpace, rng: np.random.Generator, palette: Pale
         if best is not None:
             item, point = best
             space.placed.append(Placed(item, float(point[0]), float(point[1]), space.height_m, 0.0))
-

@@ -23,10 +23,16 @@ def handle(rng_style: int, x: float, y: float, z: float, upright: bool) -> Shape
     half = 0.07
     if upright:
         bar = box((x - 0.006, y - 0.03, z - half), (x + 0.006, y - 0.018, z + half))
-        feet = [box((x - 0.005, y - 0.02, z + s * 0.05 - 0.005), (x + 0.005, y, z + s * 0.05 + 0.005)) for s in (-1, 1)]
+        feet = [
+            box((x - 0.005, y - 0.02, z + s * 0.05 - 0.005), (x + 0.005, y, z + s * 0.05 + 0.005))
+            for s in (-1, 1)
+        ]
     else:
         bar = box((x - half, y - 0.03, z - 0.006), (x + half, y - 0.018, z + 0.006))
-        feet = [box((x + s * 0.05 - 0.005, y - 0.02, z - 0.005), (x + s * 0.05 + 0.005, y, z + 0.005)) for s in (-1, 1)]
+        feet = [
+            box((x + s * 0.05 - 0.005, y - 0.02, z - 0.005), (x + s * 0.05 + 0.005, y, z + 0.005))
+            for s in (-1, 1)
+        ]
     return joined(bar, *feet)
 
 
@@ -35,16 +41,44 @@ def carcass(item: Item, wood: Material, w: float, d: float, z0: float, z1: float
     item.add(wood, rounded_box((-w / 2, -d / 2 + 0.019, z0), (w / 2, d / 2, z1), 0.004))
 
 
-def _feet(item: Item, rng: np.random.Generator, palette: Palette, wood: Material, w: float, d: float, height: float) -> None:
+def _feet(
+    item: Item,
+    rng: np.random.Generator,
+    palette: Palette,
+    wood: Material,
+    w: float,
+    d: float,
+    height: float,
+) -> None:
     if rng.random() < 0.5:
         item.add(wood, box((-w / 2 + 0.02, -d / 2 + 0.05, 0), (w / 2 - 0.02, d / 2, height)))
     else:
         legs = palette.steel() if rng.random() < 0.4 else wood
-        item.add(legs, *(rod((sx * (w / 2 - 0.04), sy * (d / 2 - 0.05), 0), (sx * (w / 2 - 0.06), sy * (d / 2 - 0.06), height + 0.01), 0.012, 0.02)
-                         for sx in (-1, 1) for sy in (-1, 1)))
+        item.add(
+            legs,
+            *(
+                rod(
+                    (sx * (w / 2 - 0.04), sy * (d / 2 - 0.05), 0),
+                    (sx * (w / 2 - 0.06), sy * (d / 2 - 0.06), height + 0.01),
+                    0.012,
+                    0.02,
+                )
+                for sx in (-1, 1)
+                for sy in (-1, 1)
+            ),
+        )
 
 
-def drawers(rng: np.random.Generator, palette: Palette, label: str, w: float, d: float, h: float, columns: int, rows: int) -> Item:
+def drawers(
+    rng: np.random.Generator,
+    palette: Palette,
+    label: str,
+    w: float,
+    d: float,
+    h: float,
+    columns: int,
+    rows: int,
+) -> Item:
     """A chest of drawers."""
     wood, item = palette.wood(rng), Item(label, front_m=0.45)
     foot = rng.uniform(0.06, 0.14)
@@ -58,7 +92,9 @@ def drawers(rng: np.random.Generator, palette: Palette, label: str, w: float, d:
             z0 = foot + 0.01 + j * (h - foot - 0.04) / rows
             z1 = foot + 0.01 + (j + 1) * (h - foot - 0.04) / rows
             item.add(wood, front(x0, x1, -d / 2 + 0.001, z0, z1))
-            item.add(metal, handle(style, (x0 + x1) / 2, -d / 2 + 0.001, (z0 + z1) / 2 + 0.02, False))
+            item.add(
+                metal, handle(style, (x0 + x1) / 2, -d / 2 + 0.001, (z0 + z1) / 2 + 0.02, False)
+            )
     item.surfaces.append(Surface(-w / 2 + 0.03, -d / 2 + 0.04, w / 2 - 0.03, d / 2 - 0.03, h))
     return item
 
@@ -72,7 +108,14 @@ def night_stand(rng: np.random.Generator, palette: Palette) -> Item:
         return item
     wood, item = palette.wood(rng), Item("night stand", front_m=0.2)
     for sx in (-1, 1):
-        item.add(wood, rounded_box((sx * (w / 2 - 0.01) - 0.01, -d / 2, 0), (sx * (w / 2 - 0.01) + 0.01, d / 2, h - 0.02), 0.003))
+        item.add(
+            wood,
+            rounded_box(
+                (sx * (w / 2 - 0.01) - 0.01, -d / 2, 0),
+                (sx * (w / 2 - 0.01) + 0.01, d / 2, h - 0.02),
+                0.003,
+            ),
+        )
     item.add(wood, rounded_box((-w / 2, -d / 2, h - 0.022), (w / 2, d / 2, h), 0.004))
     item.add(wood, box((-w / 2 + 0.02, -d / 2 + 0.02, 0.12), (w / 2 - 0.02, d / 2, 0.14)))
     item.add(wood, box((-w / 2 + 0.02, -d / 2 + 0.01, h - 0.17), (w / 2 - 0.02, d / 2, h - 0.022)))
@@ -83,11 +126,21 @@ def night_stand(rng: np.random.Generator, palette: Palette) -> Item:
 
 def dresser(rng: np.random.Generator, palette: Palette) -> Item:
     """A wide chest of drawers."""
-    return drawers(rng, palette, "dresser", rng.uniform(0.8, 1.35), rng.uniform(0.42, 0.5), rng.uniform(0.75, 1.0),
-                   int(rng.integers(1, 3)), int(rng.integers(3, 5)))
+    return drawers(
+        rng,
+        palette,
+        "dresser",
+        rng.uniform(0.8, 1.35),
+        rng.uniform(0.42, 0.5),
+        rng.uniform(0.75, 1.0),
+        int(rng.integers(1, 3)),
+        int(rng.integers(3, 5)),
+    )
 
 
-def cabinet(rng: np.random.Generator, palette: Palette, w: float, d: float, h: float, top: bool = True) -> Item:
+def cabinet(
+    rng: np.random.Generator, palette: Palette, w: float, d: float, h: float, top: bool = True
+) -> Item:
     """A cupboard with doors, plain or framed, and sometimes a row of drawers."""
     wood, item = palette.wood(rng), Item("cabinet", front_m=0.5)
     foot = 0.08
@@ -100,9 +153,15 @@ def cabinet(rng: np.random.Generator, palette: Palette, w: float, d: float, h: f
         x0, x1 = -w / 2 + i * w / n, -w / 2 + (i + 1) * w / n
         item.add(wood, front(x0, x1, -d / 2 + 0.001, foot, drawer_top))
         if framed:
-            item.add(wood, *_frame(x0 + 0.004, x1 - 0.004, -d / 2 - 0.008, foot + 0.004, drawer_top - 0.004))
+            item.add(
+                wood,
+                *_frame(x0 + 0.004, x1 - 0.004, -d / 2 - 0.008, foot + 0.004, drawer_top - 0.004),
+            )
         side = x1 - 0.05 if i % 2 == 0 and n > 1 else x0 + 0.05
-        item.add(metal, handle(style, side, -d / 2 - (0.008 if framed else 0.0), min(0.62 * h, 1.05), True))
+        item.add(
+            metal,
+            handle(style, side, -d / 2 - (0.008 if framed else 0.0), min(0.62 * h, 1.05), True),
+        )
         if drawer_top < h:
             item.add(wood, front(x0, x1, -d / 2 + 0.001, drawer_top, h - 0.005))
             item.add(metal, handle(style, (x0 + x1) / 2, -d / 2 + 0.001, h - 0.1, False))
@@ -120,12 +179,16 @@ def _frame(x0: float, x1: float, y: float, z0: float, z1: float) -> list[Shape]:
 
 def wardrobe(rng: np.random.Generator, palette: Palette) -> Item:
     """A tall cabinet for clothes."""
-    return cabinet(rng, palette, rng.uniform(0.9, 1.9), rng.uniform(0.55, 0.62), rng.uniform(1.85, 2.15))
+    return cabinet(
+        rng, palette, rng.uniform(0.9, 1.9), rng.uniform(0.55, 0.62), rng.uniform(1.85, 2.15)
+    )
 
 
 def sideboard(rng: np.random.Generator, palette: Palette) -> Item:
     """A low cabinet."""
-    return cabinet(rng, palette, rng.uniform(1.0, 1.7), rng.uniform(0.4, 0.48), rng.uniform(0.72, 0.92))
+    return cabinet(
+        rng, palette, rng.uniform(1.0, 1.7), rng.uniform(0.4, 0.48), rng.uniform(0.72, 0.92)
+    )
 
 
 def bookshelf(rng: np.random.Generator, palette: Palette) -> Item:
@@ -133,21 +196,43 @@ def bookshelf(rng: np.random.Generator, palette: Palette) -> Item:
     w, d = rng.uniform(0.7, 1.15), rng.uniform(0.26, 0.36)
     n = int(rng.integers(3, 6))
     pitch = rng.uniform(0.34, 0.4)
-    h, wood, item, t = 0.06 + n * pitch + 0.02, palette.wood(rng), Item("bookshelf", front_m=0.4), 0.011
+    h, wood, item, t = (
+        0.06 + n * pitch + 0.02,
+        palette.wood(rng),
+        Item("bookshelf", front_m=0.4),
+        0.011,
+    )
     for sx in (-1, 1):
-        item.add(wood, rounded_box((sx * (w / 2 - t) - t, -d / 2, 0), (sx * (w / 2 - t) + t, d / 2, h), 0.002))
+        item.add(
+            wood,
+            rounded_box((sx * (w / 2 - t) - t, -d / 2, 0), (sx * (w / 2 - t) + t, d / 2, h), 0.002),
+        )
     item.add(wood, box((-w / 2 + 2 * t, d / 2 - 0.008, 0.05), (w / 2 - 2 * t, d / 2, h - 0.01)))
     for k in range(n + 1):
         z = 0.06 + k * pitch
-        item.add(wood, box((-w / 2 + 2 * t, -d / 2 + 0.002, z - 0.02), (w / 2 - 2 * t, d / 2 - 0.008, z)))
+        item.add(
+            wood, box((-w / 2 + 2 * t, -d / 2 + 0.002, z - 0.02), (w / 2 - 2 * t, d / 2 - 0.008, z))
+        )
         if k < n:
             _fill_board(item, rng, palette, w - 0.09, d, z, pitch - 0.02)
     item.add(wood, box((-w / 2 + 2 * t, -d / 2 + 0.03, 0), (w / 2 - 2 * t, -d / 2 + 0.045, 0.04)))
-    item.surfaces.append(Surface(-w / 2 + 0.04, -d / 2 + 0.04, w / 2 - 0.04, d / 2 - 0.04, h, 0.5 if h < 1.7 else 0.0))
+    item.surfaces.append(
+        Surface(
+            -w / 2 + 0.04, -d / 2 + 0.04, w / 2 - 0.04, d / 2 - 0.04, h, 0.5 if h < 1.7 else 0.0
+        )
+    )
     return item
 
 
-def _fill_board(item: Item, rng: np.random.Generator, palette: Palette, w: float, d: float, z: float, room: float) -> None:
+def _fill_board(
+    item: Item,
+    rng: np.random.Generator,
+    palette: Palette,
+    w: float,
+    d: float,
+    z: float,
+    room: float,
+) -> None:
     """Books over part of a board, something else over the rest."""
     draw = rng.random()
     if draw < 0.12:
@@ -156,8 +241,12 @@ def _fill_board(item: Item, rng: np.random.Generator, palette: Palette, w: float
     if share:
         row = books_row(rng, palette, share * w, min(d - 0.06, 0.24), room - 0.1)
         left = rng.random() < 0.6
-        item.children.append(Child(row, (-1 if left else 1) * (w - share * w) / 2, -0.01, z, 0.0, "in"))
-        free0, free1 = (-w / 2 + share * w + 0.06, w / 2) if left else (-w / 2, w / 2 - share * w - 0.06)
+        item.children.append(
+            Child(row, (-1 if left else 1) * (w - share * w) / 2, -0.01, z, 0.0, "in")
+        )
+        free0, free1 = (
+            (-w / 2 + share * w + 0.06, w / 2) if left else (-w / 2, w / 2 - share * w - 0.06)
+        )
     else:
         free0, free1 = -w / 2, w / 2
     x = free0
@@ -174,14 +263,37 @@ def _fill_board(item: Item, rng: np.random.Generator, palette: Palette, w: float
 
 def wall_boards(rng: np.random.Generator, palette: Palette) -> Item:
     """Two or three boards on a wall, standing 1.2 m up; hung, hence z from 1.2 m."""
-    w, d, wood, item = rng.uniform(0.6, 1.1), rng.uniform(0.2, 0.26), palette.wood(rng), Item("shelves", movable=False)
+    w, d, wood, item = (
+        rng.uniform(0.6, 1.1),
+        rng.uniform(0.2, 0.26),
+        palette.wood(rng),
+        Item("shelves", movable=False),
+    )
     n, pitch, z0 = int(rng.integers(2, 4)), 0.36, 1.15
     for k in range(n):
         z = z0 + k * pitch
         item.add(wood, rounded_box((-w / 2, -d / 2, z - 0.025), (w / 2, d / 2, z), 0.004))
-        item.add(palette.steel(), *(box((sx * 0.35 * w - 0.01, -d / 2 + 0.03, z - 0.035), (sx * 0.35 * w + 0.01, d / 2, z - 0.025)) for sx in (-1, 1)))
+        item.add(
+            palette.steel(),
+            *(
+                box(
+                    (sx * 0.35 * w - 0.01, -d / 2 + 0.03, z - 0.035),
+                    (sx * 0.35 * w + 0.01, d / 2, z - 0.025),
+                )
+                for sx in (-1, 1)
+            ),
+        )
         _fill_board(item, rng, palette, w - 0.08, d, z, pitch - 0.025)
-    item.add(palette.steel(), *(box((sx * 0.35 * w - 0.012, d / 2 - 0.012, z0 - 0.1), (sx * 0.35 * w + 0.012, d / 2, z0 + (n - 1) * pitch)) for sx in (-1, 1)))
+    item.add(
+        palette.steel(),
+        *(
+            box(
+                (sx * 0.35 * w - 0.012, d / 2 - 0.012, z0 - 0.1),
+                (sx * 0.35 * w + 0.012, d / 2, z0 + (n - 1) * pitch),
+            )
+            for sx in (-1, 1)
+        ),
+    )
     return item
 
 
@@ -192,10 +304,19 @@ def rack(rng: np.random.Generator, palette: Palette) -> Item:
     h = 0.1 + n * pitch
     for sx in (-1, 1):
         for sy in (-1, 1):
-            item.add(steel, box((sx * (w / 2 - 0.015) - 0.015, sy * (d / 2 - 0.015) - 0.015, 0), (sx * (w / 2 - 0.015) + 0.015, sy * (d / 2 - 0.015) + 0.015, h)))
+            item.add(
+                steel,
+                box(
+                    (sx * (w / 2 - 0.015) - 0.015, sy * (d / 2 - 0.015) - 0.015, 0),
+                    (sx * (w / 2 - 0.015) + 0.015, sy * (d / 2 - 0.015) + 0.015, h),
+                ),
+            )
     for k in range(n + 1):
         z = 0.1 + k * pitch
-        item.add(steel, box((-w / 2 + 0.002, -d / 2 + 0.002, z - 0.03), (w / 2 - 0.002, d / 2 - 0.002, z)))
+        item.add(
+            steel,
+            box((-w / 2 + 0.002, -d / 2 + 0.002, z - 0.03), (w / 2 - 0.002, d / 2 - 0.002, z)),
+        )
         if k < n:
             _fill_board(item, rng, palette, w - 0.08, d, z, pitch - 0.03)
     return item
@@ -209,7 +330,12 @@ def tv_bench(rng: np.random.Generator, palette: Palette) -> Item:
     carcass(item, wood, w, d, 0.1, h)
     n = int(rng.integers(2, 4))
     for k in range(n):
-        item.add(wood, front(-w / 2 + k * w / n, -w / 2 + (k + 1) * w / n, -d / 2 + 0.001, 0.1, h - 0.005))
-        item.add(palette.steel(), handle(0, -w / 2 + (k + 0.5) * w / n, -d / 2 + 0.001, h - 0.07, False))
+        item.add(
+            wood,
+            front(-w / 2 + k * w / n, -w / 2 + (k + 1) * w / n, -d / 2 + 0.001, 0.1, h - 0.005),
+        )
+        item.add(
+            palette.steel(), handle(0, -w / 2 + (k + 0.5) * w / n, -d / 2 + 0.001, h - 0.07, False)
+        )
     item.surfaces.append(Surface(-w / 2 + 0.03, -d / 2 + 0.04, w / 2 - 0.03, d / 2 - 0.03, h))
     return item

@@ -9,8 +9,14 @@ from mono_hydra.simulation.palette import Palette
 from mono_hydra.simulation.shapes import Shape, box, cylinder, lathe, rod, rounded_box
 
 
-def four_leg_table(rng: np.random.Generator, palette: Palette, length: float, width: float, height: float,
-                   label: str = "table") -> Item:
+def four_leg_table(
+    rng: np.random.Generator,
+    palette: Palette,
+    length: float,
+    width: float,
+    height: float,
+    label: str = "table",
+) -> Item:
     """A rectangular top with overhang on legs and an apron."""
     wood, x, y = palette.wood(rng), length / 2, width / 2
     item = Item(label, symmetry=2)
@@ -22,10 +28,23 @@ def four_leg_table(rng: np.random.Generator, palette: Palette, length: float, wi
     for sx in (-1, 1):
         for sy in (-1, 1):
             if style == 2:
-                item.add(legs, rod((sx * (lx + 0.03), sy * (ly + 0.03), 0), (sx * (lx - 0.03), sy * (ly - 0.03), under), 0.018, 0.03))
+                item.add(
+                    legs,
+                    rod(
+                        (sx * (lx + 0.03), sy * (ly + 0.03), 0),
+                        (sx * (lx - 0.03), sy * (ly - 0.03), under),
+                        0.018,
+                        0.03,
+                    ),
+                )
             else:
                 b = 0.032 if style == 0 else 0.02
-                item.add(legs, rounded_box((sx * lx - b, sy * ly - b, 0), (sx * lx + b, sy * ly + b, under), 0.005))
+                item.add(
+                    legs,
+                    rounded_box(
+                        (sx * lx - b, sy * ly - b, 0), (sx * lx + b, sy * ly + b, under), 0.005
+                    ),
+                )
     if style != 2 and height > 0.55:
         for sy in (-1, 1):
             item.add(legs, box((-lx, sy * ly - 0.01, under - 0.08), (lx, sy * ly + 0.01, under)))
@@ -38,27 +57,70 @@ def four_leg_table(rng: np.random.Generator, palette: Palette, length: float, wi
 def round_table(rng: np.random.Generator, palette: Palette, diameter: float, height: float) -> Item:
     """A round top on a column or on splayed legs."""
     wood, r, item = palette.wood(rng), diameter / 2, Item("table", symmetry=0)
-    item.add(wood, lathe([(r - 0.012, height - 0.03), (r, height - 0.018), (r, height - 0.006), (r - 0.006, height)], 32))
+    item.add(
+        wood,
+        lathe(
+            [
+                (r - 0.012, height - 0.03),
+                (r, height - 0.018),
+                (r, height - 0.006),
+                (r - 0.006, height),
+            ],
+            32,
+        ),
+    )
     if rng.random() < 0.5 and diameter > 0.7:
-        item.add(wood, lathe([(0.5 * r, 0.0), (0.5 * r, 0.02), (0.09, 0.06), (0.05, 0.14), (0.05, height - 0.12), (0.12, height - 0.03)], 20))
+        item.add(
+            wood,
+            lathe(
+                [
+                    (0.5 * r, 0.0),
+                    (0.5 * r, 0.02),
+                    (0.09, 0.06),
+                    (0.05, 0.14),
+                    (0.05, height - 0.12),
+                    (0.12, height - 0.03),
+                ],
+                20,
+            ),
+        )
     else:
         n = 4 if diameter > 0.6 else 3
         for k in range(n):
             a = 2 * np.pi * (k + 0.5) / n
-            item.add(wood, rod((0.78 * r * np.cos(a), 0.78 * r * np.sin(a), 0), (0.6 * r * np.cos(a), 0.6 * r * np.sin(a), height - 0.03), 0.014, 0.022))
+            item.add(
+                wood,
+                rod(
+                    (0.78 * r * np.cos(a), 0.78 * r * np.sin(a), 0),
+                    (0.6 * r * np.cos(a), 0.6 * r * np.sin(a), height - 0.03),
+                    0.014,
+                    0.022,
+                ),
+            )
     s = 0.62 * r
     item.surfaces.append(Surface(-s, -s, s, s, height))
     return item
 
 
-def trestle_table(rng: np.random.Generator, palette: Palette, length: float, width: float, height: float) -> Item:
+def trestle_table(
+    rng: np.random.Generator, palette: Palette, length: float, width: float, height: float
+) -> Item:
     """A thick top on two side panels joined by a bar."""
     wood, x, y = palette.wood(rng), length / 2, width / 2
-    item = Item("table", symmetry=2).add(wood, rounded_box((-x, -y, height - 0.045), (x, y, height), 0.008))
+    item = Item("table", symmetry=2).add(
+        wood, rounded_box((-x, -y, height - 0.045), (x, y, height), 0.008)
+    )
     for sx in (-1, 1):
         at = sx * (x - 0.22)
-        item.add(wood, rounded_box((at - 0.03, -0.3 * width, 0.05), (at + 0.03, 0.3 * width, height - 0.045), 0.006))
-        item.add(wood, rounded_box((at - 0.04, -0.42 * width, 0), (at + 0.04, 0.42 * width, 0.06), 0.01))
+        item.add(
+            wood,
+            rounded_box(
+                (at - 0.03, -0.3 * width, 0.05), (at + 0.03, 0.3 * width, height - 0.045), 0.006
+            ),
+        )
+        item.add(
+            wood, rounded_box((at - 0.04, -0.42 * width, 0), (at + 0.04, 0.42 * width, 0.06), 0.01)
+        )
     item.add(wood, box((-x + 0.22, -0.02, 0.25), (x - 0.22, 0.02, 0.35)))
     item.surfaces.append(Surface(-x + 0.04, -y + 0.04, x - 0.04, y - 0.04, height))
     return item
@@ -69,7 +131,9 @@ def dining_table(rng: np.random.Generator, palette: Palette, seats: int) -> Item
     height = rng.uniform(0.72, 0.77)
     if seats <= 4 and rng.random() < 0.35:
         return round_table(rng, palette, rng.uniform(0.9, 1.15), height)
-    length = {2: rng.uniform(0.8, 1.0), 4: rng.uniform(1.2, 1.5), 6: rng.uniform(1.6, 2.0)}.get(seats, 0.33 * seats)
+    length = {2: rng.uniform(0.8, 1.0), 4: rng.uniform(1.2, 1.5), 6: rng.uniform(1.6, 2.0)}.get(
+        seats, 0.33 * seats
+    )
     make = trestle_table if rng.random() < 0.3 else four_leg_table
     return make(rng, palette, length, rng.uniform(0.75, 0.92), height)
 
@@ -82,7 +146,11 @@ def coffee_table(rng: np.random.Generator, palette: Palette) -> Item:
     length, width = rng.uniform(0.8, 1.15), rng.uniform(0.45, 0.62)
     item = four_leg_table(rng, palette, length, width, height)
     if rng.random() < 0.5:
-        board = rounded_box((-length / 2 + 0.12, -width / 2 + 0.1, 0.12), (length / 2 - 0.12, width / 2 - 0.1, 0.14), 0.004)
+        board = rounded_box(
+            (-length / 2 + 0.12, -width / 2 + 0.1, 0.12),
+            (length / 2 - 0.12, width / 2 - 0.1, 0.14),
+            0.004,
+        )
         item.add(item.pieces[0][1], board)
     return item
 
@@ -106,16 +174,47 @@ def desk(rng: np.random.Generator, palette: Palette) -> Item:
     else:
         wood, x, y = palette.wood(rng), length / 2, width / 2
         item = Item("desk").add(wood, rounded_box((-x, -y, height - 0.028), (x, y, height), 0.005))
-        sides: list[Shape] = [rounded_box((sx * (x - 0.03) - 0.014, -y + 0.03, 0), (sx * (x - 0.03) + 0.014, y - 0.02, height - 0.028), 0.003) for sx in (-1, 1)]
-        item.add(wood, *sides, box((-x + 0.04, y - 0.06, 0.35), (x - 0.04, y - 0.04, height - 0.028)))
+        sides: list[Shape] = [
+            rounded_box(
+                (sx * (x - 0.03) - 0.014, -y + 0.03, 0),
+                (sx * (x - 0.03) + 0.014, y - 0.02, height - 0.028),
+                0.003,
+            )
+            for sx in (-1, 1)
+        ]
+        item.add(
+            wood, *sides, box((-x + 0.04, y - 0.06, 0.35), (x - 0.04, y - 0.04, height - 0.028))
+        )
         if style == 2:
             x1, x0 = x - 0.044, x - 0.46
             item.add(wood, box((x0, -y + 0.05, 0.06), (x1, y - 0.07, height - 0.03)))
             for k in range(3):
                 z0 = 0.08 + k * (height - 0.13) / 3
-                item.add(wood, rounded_box((x0 + 0.006, -y + 0.03, z0), (x1 - 0.006, -y + 0.052, z0 + (height - 0.13) / 3 - 0.012), 0.003))
-                item.add(palette.steel(), box(((x0 + x1) / 2 - 0.06, -y + 0.012, z0 + 0.1), ((x0 + x1) / 2 + 0.06, -y + 0.022, z0 + 0.112)))
-                item.add(palette.steel(), *(box(((x0 + x1) / 2 + s * 0.05 - 0.006, -y + 0.02, z0 + 0.1), ((x0 + x1) / 2 + s * 0.05 + 0.006, -y + 0.031, z0 + 0.112)) for s in (-1, 1)))
+                item.add(
+                    wood,
+                    rounded_box(
+                        (x0 + 0.006, -y + 0.03, z0),
+                        (x1 - 0.006, -y + 0.052, z0 + (height - 0.13) / 3 - 0.012),
+                        0.003,
+                    ),
+                )
+                item.add(
+                    palette.steel(),
+                    box(
+                        ((x0 + x1) / 2 - 0.06, -y + 0.012, z0 + 0.1),
+                        ((x0 + x1) / 2 + 0.06, -y + 0.022, z0 + 0.112),
+                    ),
+                )
+                item.add(
+                    palette.steel(),
+                    *(
+                        box(
+                            ((x0 + x1) / 2 + s * 0.05 - 0.006, -y + 0.02, z0 + 0.1),
+                            ((x0 + x1) / 2 + s * 0.05 + 0.006, -y + 0.031, z0 + 0.112),
+                        )
+                        for s in (-1, 1)
+                    ),
+                )
         item.surfaces.append(Surface(-x + 0.04, -y + 0.04, x - 0.04, y - 0.04, height))
     item.front_m = 0.6
     return item

@@ -17,7 +17,13 @@ WALKER_RADIUS_M = 0.25
 
 def check_house(house: House) -> list[str]:
     """Faults of a house, one line each; an empty list means valid."""
-    return [*_rooms_overlap(house), *_objects_outside(house), *_doors_adrift(house), *_rooms_cut_off(house), *_blocked(house)]
+    return [
+        *_rooms_overlap(house),
+        *_objects_outside(house),
+        *_doors_adrift(house),
+        *_rooms_cut_off(house),
+        *_blocked(house),
+    ]
 
 
 def _rooms_overlap(house: House) -> list[str]:
@@ -27,7 +33,10 @@ def _rooms_overlap(house: House) -> list[str]:
             if a.storey != b.storey:
                 continue
             # rooms come from a grid: they overlap only if a corner or the inside point of one lies in the other
-            if outlines.contains(a.polygon_m, b.polygon_m).any() or outlines.contains(b.polygon_m, a.polygon_m).any():
+            if (
+                outlines.contains(a.polygon_m, b.polygon_m).any()
+                or outlines.contains(b.polygon_m, a.polygon_m).any()
+            ):
                 faults.append(f"rooms {a.id} and {b.id} overlap")
     return faults
 
@@ -39,7 +48,10 @@ def _objects_outside(house: House) -> list[str]:
         polygon = rooms[o.room].polygon_m
         center = o.center_m[None, :2]
         grow = float(np.hypot(*o.size_m[:2])) / 2
-        if not outlines.contains(polygon, center)[0] and outlines.distance_to_edges(polygon, center)[0] > grow:
+        if (
+            not outlines.contains(polygon, center)[0]
+            and outlines.distance_to_edges(polygon, center)[0] > grow
+        ):
             faults.append(f"object {o.id} ({o.label}) lies outside room {o.room}")
     return faults
 
@@ -76,7 +88,11 @@ def _blocked(house: House) -> list[str]:
         main = 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
         on_storey = {r.id: r for r in house.rooms if r.storey == storey}
         for d in house.doors:
-            if d.rooms[0] in on_storey and d.is_passable and not _near_label(labels, main, d.center_m[:2], origin):
+            if (
+                d.rooms[0] in on_storey
+                and d.is_passable
+                and not _near_label(labels, main, d.center_m[:2], origin)
+            ):
                 faults.append(f"door {d.id} is blocked")
         for room in on_storey.values():
             cells = np.argwhere(labels == main) * 0.05 + origin
@@ -131,12 +147,21 @@ def _doorway_plan(d: Doorway) -> F8:
     along = np.array([np.cos(d.yaw_rad), np.sin(d.yaw_rad)])
     across = np.array([-along[1], along[0]])
     half = d.width_m / 2
-    return np.array([d.center_m[:2] + sx * half * along + sy * 0.12 * across for sx, sy in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
+    return np.array(
+        [
+            d.center_m[:2] + sx * half * along + sy * 0.12 * across
+            for sx, sy in ((-1, -1), (1, -1), (1, 1), (-1, 1))
+        ]
+    )
 
 
-def _fill(grid: Bool, origin_m: F8, cell_m: float, polygon_m: F8, value: bool, grow_m: float = 0.0) -> None:
+def _fill(
+    grid: Bool, origin_m: F8, cell_m: float, polygon_m: F8, value: bool, grow_m: float = 0.0
+) -> None:
     low = np.maximum(np.floor((polygon_m.min(axis=0) - grow_m - origin_m) / cell_m).astype(int), 0)
-    high = np.minimum(np.ceil((polygon_m.max(axis=0) + grow_m - origin_m) / cell_m).astype(int) + 1, grid.shape)
+    high = np.minimum(
+        np.ceil((polygon_m.max(axis=0) + grow_m - origin_m) / cell_m).astype(int) + 1, grid.shape
+    )
     if (high <= low).any():
         return
     i, j = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]), indexing="ij")
@@ -174,5 +199,12 @@ def _cover_stairs(free: Bool, origin_m: F8, cell_m: float, house: House, rooms: 
         steps = s.path_m[1:-1]
         half = s.width_m / 2 + 0.06
         low, high = steps[:, :2].min(axis=0), steps[:, :2].max(axis=0)
-        box = np.array([[low[0] - half, low[1] - 0.15], [high[0] + half, low[1] - 0.15], [high[0] + half, high[1] + 0.13], [low[0] - half, high[1] + 0.13]])
+        box = np.array(
+            [
+                [low[0] - half, low[1] - 0.15],
+                [high[0] + half, low[1] - 0.15],
+                [high[0] + half, high[1] + 0.13],
+                [low[0] - half, high[1] + 0.13],
+            ]
+        )
         _fill(free, origin_m, cell_m, box, False)

@@ -82,7 +82,14 @@ class Item:
         corners = [np.array(self.own_bounds())] if self.pieces else []
         for child in self.children:
             low, high = child.item.bounds()
-            box = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
+            box = np.array(
+                [
+                    [x, y, z]
+                    for x in (low[0], high[0])
+                    for y in (low[1], high[1])
+                    for z in (low[2], high[2])
+                ]
+            )
             corners.append(box @ rotation(child.yaw_rad).T + [child.x_m, child.y_m, child.z_m])
         points = np.concatenate(corners)
         return points.min(axis=0), points.max(axis=0)

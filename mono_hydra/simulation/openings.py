@@ -10,7 +10,15 @@ from mono_hydra.simulation.floor_plan import CELL_M, Layout
 from mono_hydra.types import F8, I4
 
 MIN_CONTACT_M = 1.2
-HUBS = ("corridor", "staircase", "living room", "open space", "dining room", "kitchen", "kitchenette")
+HUBS = (
+    "corridor",
+    "staircase",
+    "living room",
+    "open space",
+    "dining room",
+    "kitchen",
+    "kitchenette",
+)
 SILL_M = {"bathroom": (1.0, 1.1), "kitchen": (1.0, 1.1), "kitchenette": (1.0, 1.1), "living room": (0.0, 0.85),
           "office": (0.6, 0.95), "meeting room": (0.5, 0.9)}  # fmt: skip
 
@@ -71,7 +79,9 @@ def find_contacts(cells: I4) -> list[Contact]:
     return contacts
 
 
-def choose_passages(rng: np.random.Generator, layout: Layout, contacts: list[Contact]) -> list[tuple[Contact, str]]:
+def choose_passages(
+    rng: np.random.Generator, layout: Layout, contacts: list[Contact]
+) -> list[tuple[Contact, str]]:
     """A connected set of passages (contact, kind), a few of them more than needed.
 
     Raises:
@@ -116,7 +126,9 @@ def _join(group: dict[int, int], a: int, b: int) -> None:
             group[key] = new
 
 
-def place_openings(rng: np.random.Generator, layout: Layout, wall_m: float, height_m: float) -> list[Opening]:
+def place_openings(
+    rng: np.random.Generator, layout: Layout, wall_m: float, height_m: float
+) -> list[Opening]:
     """Doors, then windows, of one storey.
 
     Raises:
@@ -126,20 +138,43 @@ def place_openings(rng: np.random.Generator, layout: Layout, wall_m: float, heig
     openings: list[Opening] = []
     door_height = float(rng.uniform(2.0, 2.1))
     for contact, kind in choose_passages(rng, layout, contacts):
-        openings.append(_passage(rng, layout, contact, kind, wall_m, height_m, door_height, openings))
+        openings.append(
+            _passage(rng, layout, contact, kind, wall_m, height_m, door_height, openings)
+        )
     for room in sorted(layout.names):
-        openings += _windows(rng, layout.names[room], [c for c in contacts if c.rooms == (room, 0)],
-                             room, wall_m, height_m)
+        openings += _windows(
+            rng,
+            layout.names[room],
+            [c for c in contacts if c.rooms == (room, 0)],
+            room,
+            wall_m,
+            height_m,
+        )
     return openings
 
 
-def _passage(rng: np.random.Generator, layout: Layout, contact: Contact, kind: str, wall_m: float,
-             height_m: float, door_height_m: float, others: list[Opening]) -> Opening:
+def _passage(
+    rng: np.random.Generator,
+    layout: Layout,
+    contact: Contact,
+    kind: str,
+    wall_m: float,
+    height_m: float,
+    door_height_m: float,
+    others: list[Opening],
+) -> Opening:
     low, high = contact.low_m + wall_m / 2, contact.high_m - wall_m / 2
     if kind == "virtual":
         width = high - low
-        return Opening("virtual", contact.rooms, _point(contact, (low + high) / 2), _axis(contact),
-                       width, 0.0, height_m)
+        return Opening(
+            "virtual",
+            contact.rooms,
+            _point(contact, (low + high) / 2),
+            _axis(contact),
+            width,
+            0.0,
+            height_m,
+        )
     width = float(np.clip(rng.choice([0.78, 0.82, 0.86, 0.9, 0.95]), 0.75, high - low - 0.2))
     names = [layout.names[i] for i in contact.rooms]
     social = set(names) <= {"living room", "kitchen", "dining room", "corridor", "staircase"}
@@ -147,20 +182,34 @@ def _passage(rng: np.random.Generator, layout: Layout, contact: Contact, kind: s
     candidates = []
     for _ in range(14):
         margin = rng.uniform(0.12, 0.3) + width / 2
-        at = [low + margin, high - margin, rng.uniform(low, high)][int(rng.choice(3, p=[0.4, 0.4, 0.2]))]
+        at = [low + margin, high - margin, rng.uniform(low, high)][
+            int(rng.choice(3, p=[0.4, 0.4, 0.2]))
+        ]
         at = float(np.clip(at, low + width / 2 + 0.1, high - width / 2 - 0.1))
         clash = sum(_clearance_clash(_point(contact, at), o.center_m) for o in others)
         candidates.append((clash, len(candidates), at))
     at = min(candidates)[2]
-    into = contact.rooms[1] if names[1] not in HUBS or names[0] in ("corridor", "staircase") else contact.rooms[0]
+    into = (
+        contact.rooms[1]
+        if names[1] not in HUBS or names[0] in ("corridor", "staircase")
+        else contact.rooms[0]
+    )
     if names[1] in ("corridor", "staircase"):
         into = contact.rooms[0]
     hinge_low = at - low < high - at  # the leaf folds towards the nearer side wall
     along = _axis(contact) * (1.0 if hinge_low else -1.0)
     rooms = contact.rooms if into == contact.rooms[1] else contact.rooms[::-1]
     angle = float(np.deg2rad(rng.uniform(75, 105)))
-    return Opening("door" if has_leaf else "frame", (rooms[0], rooms[1]), _point(contact, at), along,
-                   width, 0.0, door_height_m, angle if has_leaf else np.pi)
+    return Opening(
+        "door" if has_leaf else "frame",
+        (rooms[0], rooms[1]),
+        _point(contact, at),
+        along,
+        width,
+        0.0,
+        door_height_m,
+        angle if has_leaf else np.pi,
+    )
 
 
 def _clearance_clash(a_m: F8, b_m: F8) -> float:
@@ -175,8 +224,14 @@ def _point(contact: Contact, at_m: float) -> F8:
     return np.array([at_m, contact.at_m] if contact.axis == 0 else [contact.at_m, at_m])
 
 
-def _windows(rng: np.random.Generator, name: str, walls: list[Contact], room: int, wall_m: float,
-             height_m: float) -> list[Opening]:
+def _windows(
+    rng: np.random.Generator,
+    name: str,
+    walls: list[Contact],
+    room: int,
+    wall_m: float,
+    height_m: float,
+) -> list[Opening]:
     """Windows of one room; along_m is chosen so that the normal points into the room."""
     wanted = {"storage": 0, "corridor": 1, "staircase": 1, "bathroom": 1}.get(name, 3)
     found: list[Opening] = []

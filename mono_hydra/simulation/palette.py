@@ -86,7 +86,14 @@ class Palette:
     def accent(self, rng: np.random.Generator, kind: str = "fabric") -> Material:
         """Something small that may be colourful."""
         rgb = pick(rng, self.accents, 0.05)
-        gloss = {"fabric": 0.0, "ceramic": 0.6, "plastic": 0.3, "paint": 0.15, "glass": 0.9, "leather": 0.3}[kind]
+        gloss = {
+            "fabric": 0.0,
+            "ceramic": 0.6,
+            "plastic": 0.3,
+            "paint": 0.15,
+            "glass": 0.9,
+            "leather": 0.3,
+        }[kind]
         return Material(kind, rgb, shade(rgb, rng.uniform(0.6, 1.3)), seed_of(rng), 0.3, gloss)
 
     def steel(self) -> Material:
@@ -99,7 +106,9 @@ def draw_palette(rng: np.random.Generator) -> Palette:
     chosen = [WOODS[i] for i in rng.choice(len(WOODS), 3, replace=False)]
     fabrics = tuple(FABRICS[i] for i in rng.choice(len(FABRICS), 4, replace=False))
     accents = tuple(ACCENTS[i] for i in rng.choice(len(ACCENTS), 6, replace=False))
-    metal = ((0.62, 0.62, 0.63), (0.20, 0.20, 0.21), (0.55, 0.48, 0.36))[int(rng.choice(3, p=[0.6, 0.25, 0.15]))]
+    metal = ((0.62, 0.62, 0.63), (0.20, 0.20, 0.21), (0.55, 0.48, 0.36))[
+        int(rng.choice(3, p=[0.6, 0.25, 0.15]))
+    ]
     return Palette(tuple(chosen), pick(rng, WHITES), metal, fabrics, accents)
 
 
@@ -107,7 +116,9 @@ def wall_material(rng: np.random.Generator, room_name: str, base: Rgb) -> Materi
     """Paint, plaster, wallpaper or tile of the walls of one room."""
     if room_name == "bathroom" and rng.random() < 0.75:
         rgb = pick(rng, (*WHITES, (0.72, 0.78, 0.80), (0.78, 0.74, 0.66)))
-        return Material("tile", rgb, shade(rgb, 0.82), seed_of(rng), float(rng.choice([0.2, 0.3])) * 4, 0.45)
+        return Material(
+            "tile", rgb, shade(rgb, 0.82), seed_of(rng), float(rng.choice([0.2, 0.3])) * 4, 0.45
+        )
     draw = rng.random()
     if draw < 0.6:
         rgb = base
@@ -116,7 +127,10 @@ def wall_material(rng: np.random.Generator, room_name: str, base: Rgb) -> Materi
     else:
         rgb = pick(rng, DEEP)
     kind = str(rng.choice(["paint", "plaster", "wallpaper"], p=[0.62, 0.2, 0.18]))
-    if room_name in ("office", "meeting room", "corridor", "kitchen", "kitchenette", "open space") and kind == "wallpaper":
+    if (
+        room_name in ("office", "meeting room", "corridor", "kitchen", "kitchenette", "open space")
+        and kind == "wallpaper"
+    ):
         kind = "paint"
     return Material(kind, rgb, shade(rgb, rng.uniform(0.86, 0.95)), seed_of(rng), 1.0)
 
@@ -124,10 +138,25 @@ def wall_material(rng: np.random.Generator, room_name: str, base: Rgb) -> Materi
 def floor_material(rng: np.random.Generator, room_name: str, planks: Material) -> Material:
     """Floor of one room; dry rooms of a home share their boards."""
     if room_name in ("bathroom", "kitchen", "kitchenette", "storage") and rng.random() < 0.8:
-        rgb = pick(rng, ((0.62, 0.58, 0.52), (0.48, 0.46, 0.44), (0.74, 0.71, 0.66), (0.40, 0.30, 0.24), (0.30, 0.31, 0.33)))
-        return Material("tile", rgb, shade(rgb, 0.75), seed_of(rng), float(rng.choice([1.2, 1.6])), 0.35)
-    if room_name in ("office", "meeting room", "open space") or (room_name == "bedroom" and rng.random() < 0.3):
-        rgb = pick(rng, ((0.42, 0.42, 0.44), (0.36, 0.38, 0.42), (0.55, 0.50, 0.42), (0.48, 0.40, 0.34)))
+        rgb = pick(
+            rng,
+            (
+                (0.62, 0.58, 0.52),
+                (0.48, 0.46, 0.44),
+                (0.74, 0.71, 0.66),
+                (0.40, 0.30, 0.24),
+                (0.30, 0.31, 0.33),
+            ),
+        )
+        return Material(
+            "tile", rgb, shade(rgb, 0.75), seed_of(rng), float(rng.choice([1.2, 1.6])), 0.35
+        )
+    if room_name in ("office", "meeting room", "open space") or (
+        room_name == "bedroom" and rng.random() < 0.3
+    ):
+        rgb = pick(
+            rng, ((0.42, 0.42, 0.44), (0.36, 0.38, 0.42), (0.55, 0.50, 0.42), (0.48, 0.40, 0.34))
+        )
         return Material("carpet", rgb, shade(rgb, 0.8), seed_of(rng), 0.5)
     return planks
 

@@ -47,7 +47,9 @@ def make_house(seed: int, kind: str = "flat", n_rooms: int | None = None) -> Hou
         SimulationError: unknown kind, a number of rooms out of range, or no valid house found.
     """
     if kind not in KINDS:
-        raise SimulationError(f"simulation: unknown kind {kind!r}; choose one of {', '.join(KINDS)}")
+        raise SimulationError(
+            f"simulation: unknown kind {kind!r}; choose one of {', '.join(KINDS)}"
+        )
     if n_rooms is not None and not 1 <= n_rooms <= MAX_ROOMS:
         raise SimulationError(f"simulation: {n_rooms} rooms; choose 1 to {MAX_ROOMS}")
     if seed < 0:
@@ -76,7 +78,9 @@ def demo_house() -> House:
 
 
 def _usual_rooms(rng: np.random.Generator, kind: str) -> int:
-    low, high = {"flat": (3, 7), "office": (8, 13), "open_plan": (4, 7), "two_storey": (8, 11)}[kind]
+    low, high = {"flat": (3, 7), "office": (8, 13), "open_plan": (4, 7), "two_storey": (8, 11)}[
+        kind
+    ]
     return int(rng.integers(low, high + 1))
 
 
@@ -104,7 +108,9 @@ def _draw(seed: int, sub_seed: int, kind: str, n_rooms: int, redrawn: int) -> Ho
     doors: list[Doorway] = []
     windows: list[Window] = []
     for k, storey in enumerate(storeys):
-        parts += fabric.storey(storey, step_rng(sub_seed, f"joinery {k}"), flight, k, doors, windows)
+        parts += fabric.storey(
+            storey, step_rng(sub_seed, f"joinery {k}"), flight, k, doors, windows
+        )
     flights = []
     if flight is not None:
         ids = (storeys[0].layout.stairwell, storeys[1].layout.stairwell)
@@ -113,7 +119,9 @@ def _draw(seed: int, sub_seed: int, kind: str, n_rooms: int, redrawn: int) -> Ho
     for k, storey in enumerate(storeys):
         for room in storey.rooms:
             taken = [] if flight is None or room.name != "staircase" else [_widened(flight, k)]
-            space = RoomSpace(room, [o for o in storey.openings if room.id in o.rooms], wall_m, taken)
+            space = RoomSpace(
+                room, [o for o in storey.openings if room.id in o.rooms], wall_m, taken
+            )
             dress(space, step_rng(sub_seed, f"furnish {room.id}"), taste, kind == "office")
             assemble.add_room(contents, space, step_rng(sub_seed, f"lamps {room.id}"))
     rooms = tuple(r for s in storeys for r in s.rooms)
@@ -122,7 +130,9 @@ def _draw(seed: int, sub_seed: int, kind: str, n_rooms: int, redrawn: int) -> Ho
                  {"redrawn": redrawn, "wall_m": wall_m, "outer_wall_m": outer_m})  # fmt: skip
 
 
-def _storeys(sub_seed: int, kind: str, n_rooms: int, wall_m: float, height_m: float) -> list[_Storey]:
+def _storeys(
+    sub_seed: int, kind: str, n_rooms: int, wall_m: float, height_m: float
+) -> list[_Storey]:
     storeys: list[_Storey] = []
     offset, floor_z = 0, 0.0
     layouts = draw_layout(step_rng(sub_seed, "layout"), kind, n_rooms)
@@ -183,13 +193,22 @@ class _Fabric:
             leaf=white if rng.random() < 0.55 else wood,
             handle=self.taste.steel(),
             window=white if rng.random() < 0.7 else wood,
-            outside=Material("outside", (0.55, 0.65, 0.80), seed=palette.seed_of(rng), emission=1.0),
+            outside=Material(
+                "outside", (0.55, 0.65, 0.80), seed=palette.seed_of(rng), emission=1.0
+            ),
             radiator=Material("paint", (0.88, 0.88, 0.86), gloss=0.3),
         )
         self.skirting_m = float(rng.uniform(0.06, 0.12))
 
-    def storey(self, storey: _Storey, rng: np.random.Generator, flight: stairs.Flight | None, level: int,
-               doors: list[Doorway], windows: list[Window]) -> list[Part]:
+    def storey(
+        self,
+        storey: _Storey,
+        rng: np.random.Generator,
+        flight: stairs.Flight | None,
+        level: int,
+        doors: list[Doorway],
+        windows: list[Window],
+    ) -> list[Part]:
         """Shell, doors, windows and radiators of one storey; doors and windows are appended."""
         parts: list[Part] = []
         finish = {}
@@ -209,14 +228,18 @@ class _Fabric:
         by_id = {r.id: r for r in storey.rooms}
         for o in storey.openings:
             if o.kind == "window":
-                parts += shell.window_parts(o, z, self.wall_m, self.outer_m, finish[o.rooms[0]], self.joinery, rng)
+                parts += shell.window_parts(
+                    o, z, self.wall_m, self.outer_m, finish[o.rooms[0]], self.joinery, rng
+                )
                 if 0.55 < o.z0_m and rng.random() < 0.6:
                     pass
                 windows.append(_window(o, len(windows) + 1, z))
                 continue
             side = _side_of(o, by_id)
             shared = finish[o.rooms[0]]
-            parts += shell.door_parts(o, side, z, self.wall_m, self.joinery, shared.floor, shared.wall, self.ceiling, rng)
+            parts += shell.door_parts(
+                o, side, z, self.wall_m, self.joinery, shared.floor, shared.wall, self.ceiling, rng
+            )
             doors.append(_doorway(o, len(doors) + 1, z))
         return parts
 
@@ -224,7 +247,9 @@ class _Fabric:
         """Steps, well and railing."""
         tread = self.taste.wood(self.rng)
         riser = Material("paint", self.base)
-        return stairs.flight_parts(flight, tread, riser, ids[0]) + stairs.well_parts(flight, upper_z_m, riser, tread, ids[1])
+        return stairs.flight_parts(flight, tread, riser, ids[0]) + stairs.well_parts(
+            flight, upper_z_m, riser, tread, ids[1]
+        )
 
 
 def _side_of(o: Opening, rooms: dict[int, Room]) -> float:
@@ -242,4 +267,6 @@ def _doorway(o: Opening, number: int, floor_z_m: float) -> Doorway:
 
 def _window(o: Opening, number: int, floor_z_m: float) -> Window:
     center = np.array([*o.center_m, floor_z_m + (o.z0_m + o.z1_m) / 2])
-    return Window(number, o.rooms[0], center, o.width_m, o.z1_m - o.z0_m, np.array([*o.normal_m, 0.0]))
+    return Window(
+        number, o.rooms[0], center, o.width_m, o.z1_m - o.z0_m, np.array([*o.normal_m, 0.0])
+    )

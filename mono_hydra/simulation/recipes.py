@@ -33,9 +33,15 @@ def _area(space: RoomSpace) -> float:
     return outlines.area(space.room.polygon_m)
 
 
-def dining_group(rng: np.random.Generator, palette: Palette, seats: int, make_chair: Make = seating.chair) -> Item:
+def dining_group(
+    rng: np.random.Generator, palette: Palette, seats: int, make_chair: Make = seating.chair
+) -> Item:
     """A table with its chairs, a little turned, some pulled out; all chairs of one make."""
-    table = tables.meeting_table(rng, palette, seats) if seats > 6 else tables.dining_table(rng, palette, seats)
+    table = (
+        tables.meeting_table(rng, palette, seats)
+        if seats > 6
+        else tables.dining_table(rng, palette, seats)
+    )
     low, high = table.own_bounds()
     x, y = float(high[0]), float(high[1])
     kind = int(rng.integers(2**31))
@@ -58,7 +64,16 @@ def dining_group(rng: np.random.Generator, palette: Palette, seats: int, make_ch
         out = rng.uniform(0.04, 0.16) + 0.1 * (make_chair is seating.office_chair)
         dx, dy = np.sin(facing), -np.cos(facing)
         reach = out + 0.12
-        children.append(Child(chair, px + dx * reach, py + dy * reach, 0.0, facing + np.pi + rng.normal(0.0, 0.09), None))
+        children.append(
+            Child(
+                chair,
+                px + dx * reach,
+                py + dy * reach,
+                0.0,
+                facing + np.pi + rng.normal(0.0, 0.09),
+                None,
+            )
+        )
     return group(*children)
 
 
@@ -119,17 +134,26 @@ def _opposite(space: RoomSpace, edge: int) -> list[int]:
     return [w.index for w in space.walls if float(w.inward @ own.inward) < -0.9]
 
 
-def _may(space: RoomSpace, rng: np.random.Generator, palette: Palette, wishes: list[tuple[float, Make, str]]) -> None:
+def _may(
+    space: RoomSpace,
+    rng: np.random.Generator,
+    palette: Palette,
+    wishes: list[tuple[float, Make, str]],
+) -> None:
     for chance, make, prefer in wishes:
         if rng.random() < chance:
-            place_along_walls(space, make(rng, palette), rng, gap_m=float(rng.uniform(0.015, 0.06)), prefer=prefer)
+            place_along_walls(
+                space, make(rng, palette), rng, gap_m=float(rng.uniform(0.015, 0.06)), prefer=prefer
+            )
 
 
 def bedroom(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
     """Bed with night stands, wardrobe, dresser, perhaps a desk."""
     double = _area(space) > 9.5 and rng.random() < 0.75
     for big, stands in ((double, 2 if double else 1), (double, 1), (False, 1), (False, 0)):
-        if place_along_walls(space, _bed_set(rng, palette, big, stands), rng, gap_m=0.03, prefer="middle", tries=16):
+        if place_along_walls(
+            space, _bed_set(rng, palette, big, stands), rng, gap_m=0.03, prefer="middle", tries=16
+        ):
             break
     place_along_walls(space, storage.wardrobe(rng, palette), rng, prefer="corner")
     may: list[tuple[float, Make, str]] = [
@@ -146,7 +170,7 @@ def _bed_set(rng: np.random.Generator, palette: Palette, double: bool, stands: i
     bed = beds.bed(rng, palette, double)
     low, high = bed.own_bounds()
     children, seed = [Child(bed, 0, 0, 0, 0, None)], int(rng.integers(2**31))
-    for side in ((-1, 1) if stands == 2 else (int(rng.choice([-1, 1])),) if stands else ()):
+    for side in (-1, 1) if stands == 2 else (int(rng.choice([-1, 1])),) if stands else ():
         stand = storage.night_stand(np.random.default_rng(seed), palette)
         n_low, n_high = stand.own_bounds()
         x = side * (float(high[0]) + rng.uniform(0.06, 0.12) + float(n_high[0]))
@@ -161,21 +185,32 @@ def _desk_set(rng: np.random.Generator, palette: Palette, with_screen: bool = Tr
     top = desk.surfaces.pop()
     mid = float(rng.uniform(-0.12, 0.12))
     if with_screen and rng.random() < 0.6:
-        desk.children.append(Child(small.monitor(rng, palette), mid, high[1] - 0.15, top.z_m, rng.normal(0, 0.05)))
-        desk.children.append(Child(small.keyboard(rng, palette), mid, high[1] - 0.46, top.z_m, rng.normal(0, 0.04)))
+        desk.children.append(
+            Child(small.monitor(rng, palette), mid, high[1] - 0.15, top.z_m, rng.normal(0, 0.05))
+        )
+        desk.children.append(
+            Child(small.keyboard(rng, palette), mid, high[1] - 0.46, top.z_m, rng.normal(0, 0.04))
+        )
         busy = 0.36
     else:
-        desk.children.append(Child(small.laptop(rng, palette), mid, 0.02, top.z_m, rng.normal(0, 0.1)))
+        desk.children.append(
+            Child(small.laptop(rng, palette), mid, 0.02, top.z_m, rng.normal(0, 0.1))
+        )
         busy = 0.26
     for x0, x1 in ((top.x0_m, mid - busy), (mid + busy, top.x1_m)):
         if x1 - x0 > 0.16:
             desk.surfaces.append(type(top)(x0, top.y0_m, x1, top.y1_m, top.z_m, 0.6, "desk"))
-    chair = seating.office_chair(rng, palette) if rng.random() < 0.7 else seating.chair(rng, palette)
+    chair = (
+        seating.office_chair(rng, palette) if rng.random() < 0.7 else seating.chair(rng, palette)
+    )
     depth = float(chair.own_bounds()[1][1])
     at = float(low[1]) - depth + rng.uniform(0.0, 0.12) - 0.12
     turned = np.pi + rng.normal(0, 0.25)
     desk.front_m = 0.0
-    return group(Child(desk, 0, 0, 0, 0, None), Child(chair, mid + rng.uniform(-0.08, 0.08), at, 0, turned, None))
+    return group(
+        Child(desk, 0, 0, 0, 0, None),
+        Child(chair, mid + rng.uniform(-0.08, 0.08), at, 0, turned, None),
+    )
 
 
 def kitchen_room(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
@@ -184,13 +219,19 @@ def kitchen_room(space: RoomSpace, rng: np.random.Generator, palette: Palette) -
     plain = [w.index for w in space.walls if w.index not in windows]
     for n, fridge, above, walls in ((5, True, True, plain), (4, True, True, plain), (3, True, True, plain), (5, True, False, None),
                                     (4, True, False, None), (3, True, False, None), (3, False, True, plain), (2, False, False, None)):  # fmt: skip
-        run = kitchen.kitchen_run(rng, palette, n, space.height_m, bool(rng.random() < 0.5), fridge, above)
-        if place_along_walls(space, run, rng, gap_m=0.005, prefer="any", walls=walls, side_gap_m=0.01):
+        run = kitchen.kitchen_run(
+            rng, palette, n, space.height_m, bool(rng.random() < 0.5), fridge, above
+        )
+        if place_along_walls(
+            space, run, rng, gap_m=0.005, prefer="any", walls=walls, side_gap_m=0.01
+        ):
             if not fridge:
                 place_along_walls(space, kitchen.refrigerator(rng, palette), rng, gap_m=0.03)
             break
     for seats in (4, 2):
-        if _area(space) > 5.0 + seats and place_free(space, dining_group(rng, palette, seats), rng, margin_m=0.22, tries=60):
+        if _area(space) > 5.0 + seats and place_free(
+            space, dining_group(rng, palette, seats), rng, margin_m=0.22, tries=60
+        ):
             break
     may: list[tuple[float, Make, str]] = [
         (0.3, storage.sideboard, "any"), (0.6, small.basket, "corner"), (0.25, kitchen.washing_machine, "corner"),
@@ -213,16 +254,30 @@ def bathroom(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> No
     placed = False
     if rng.random() < 0.65:
         for length in (1.7, 1.6, 1.5):
-            tub = bath.tub_with_curtain(rng, palette, length) if rng.random() < 0.7 else bath.bathtub(rng, palette, length)
-            placed = place_along_walls(space, tub, rng, gap_m=0.015, prefer="corner", side_gap_m=0.01)
+            tub = (
+                bath.tub_with_curtain(rng, palette, length)
+                if rng.random() < 0.7
+                else bath.bathtub(rng, palette, length)
+            )
+            placed = place_along_walls(
+                space, tub, rng, gap_m=0.015, prefer="corner", side_gap_m=0.01
+            )
             if placed:
                 break
     if not placed:
-        place_along_walls(space, bath.shower(rng, palette), rng, gap_m=0.01, prefer="corner", side_gap_m=0.01)
-    if not place_along_walls(space, bath.washbasin(rng, palette), rng, gap_m=0.01, prefer="no_window"):
-        small_basin = next(b for b in (bath.washbasin(rng, palette) for _ in range(60)) if b.label == "sink")
+        place_along_walls(
+            space, bath.shower(rng, palette), rng, gap_m=0.01, prefer="corner", side_gap_m=0.01
+        )
+    if not place_along_walls(
+        space, bath.washbasin(rng, palette), rng, gap_m=0.01, prefer="no_window"
+    ):
+        small_basin = next(
+            b for b in (bath.washbasin(rng, palette) for _ in range(60)) if b.label == "sink"
+        )
         place_along_walls(space, small_basin, rng, gap_m=0.01)
-    place_along_walls(space, bath.toilet(rng, palette), rng, gap_m=0.01, prefer="far", side_gap_m=0.12)
+    place_along_walls(
+        space, bath.toilet(rng, palette), rng, gap_m=0.01, prefer="far", side_gap_m=0.12
+    )
     _may(space, rng, palette, [(0.4, kitchen.washing_machine, "corner"), (0.6, small.basket, "corner"), (0.35, seating.stool, "corner"),
                                (0.3, lambda r, p: storage.cabinet(r, p, 0.4, 0.34, 1.6), "corner")])  # fmt: skip
 
@@ -265,13 +320,24 @@ def meeting_room(space: RoomSpace, rng: np.random.Generator, palette: Palette) -
     for seats in (12, 10, 8, 6, 4):
         if place_free(space, dining_group(rng, palette, seats, chair), rng, margin_m=0.3, tries=50):
             break
-    _may(space, rng, palette, [(0.7, storage.sideboard, "middle"), (0.6, lambda r, p: small.plant(r, p, True), "corner"), (0.5, small.basket, "corner")])
+    _may(
+        space,
+        rng,
+        palette,
+        [
+            (0.7, storage.sideboard, "middle"),
+            (0.6, lambda r, p: small.plant(r, p, True), "corner"),
+            (0.5, small.basket, "corner"),
+        ],
+    )
 
 
 def open_space(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
     """Desks in pairs and a corner to sit."""
     for _ in range(int(_area(space) / 9)):
-        if not place_free(space, _desk_set(rng, palette), rng, margin_m=0.4, tries=30, central=False):
+        if not place_free(
+            space, _desk_set(rng, palette), rng, margin_m=0.4, tries=30, central=False
+        ):
             break
     for _ in range(3):
         place_along_walls(space, _desk_set(rng, palette), rng, prefer="window")
@@ -281,7 +347,15 @@ def open_space(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> 
 
 def staircase(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
     """Nearly empty."""
-    _may(space, rng, palette, [(0.5, lambda r, p: small.plant(r, p, True), "corner"), (0.4, lambda r, p: storage.cabinet(r, p, 0.7, 0.26, 0.9), "any")])
+    _may(
+        space,
+        rng,
+        palette,
+        [
+            (0.5, lambda r, p: small.plant(r, p, True), "corner"),
+            (0.4, lambda r, p: storage.cabinet(r, p, 0.7, 0.26, 0.9), "any"),
+        ],
+    )
 
 
 def loose_things(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
@@ -300,7 +374,9 @@ def loose_things(space: RoomSpace, rng: np.random.Generator, palette: Palette) -
         make = options[int(rng.integers(len(options)))]
         item = make(rng, palette)
         if rng.random() < 0.75:
-            place_along_walls(space, item, rng, gap_m=float(rng.uniform(0.02, 0.1)), side_gap_m=0.12, tries=4)
+            place_along_walls(
+                space, item, rng, gap_m=float(rng.uniform(0.02, 0.1)), side_gap_m=0.12, tries=4
+            )
         else:
             yaw = float(rng.uniform(-np.pi, np.pi))
             place_free(space, item, rng, margin_m=0.15, tries=8, yaws=(yaw,), central=False)

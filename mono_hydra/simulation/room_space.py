@@ -87,7 +87,9 @@ class RoomSpace:
         i, j = np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), indexing="ij")
         self.cell_m = self.low + GRID_M * np.stack([i, j], axis=-1)
         points = self.cell_m.reshape(-1, 2)
-        inside = outlines.contains(polygon, points) & (outlines.distance_to_edges(polygon, points) > BODY_RADIUS_M - 0.03)
+        inside = outlines.contains(polygon, points) & (
+            outlines.distance_to_edges(polygon, points) > BODY_RADIUS_M - 0.03
+        )
         self.open_floor: Bool = inside.reshape(i.shape)
         for r in self.stair_rects:
             self.open_floor &= ~self._near(r)
@@ -102,7 +104,9 @@ class RoomSpace:
         wall = next(w for w in self.walls if w.index == i)
         half = o.width_m / 2
         margin = 0.1 if o.kind != "window" else 0.03
-        self.wall_used[i].append((at - half - margin, at + half + margin, o.z0_m - 0.02, o.z1_m + 0.08))
+        self.wall_used[i].append(
+            (at - half - margin, at + half + margin, o.z0_m - 0.02, o.z1_m + 0.08)
+        )
         if o.kind == "window":
             self.windows.append((i, at, o))
             return
@@ -113,7 +117,13 @@ class RoomSpace:
             if swings_in:
                 deep = o.width_m + 0.1
                 left, right = (0.28, 0.05) if hinge_at_low else (0.05, 0.28)
-        corners = np.array([wall.start_m + wall.along * s + wall.inward * d for s in (at - half - left, at + half + right) for d in (0.0, deep)])
+        corners = np.array(
+            [
+                wall.start_m + wall.along * s + wall.inward * d
+                for s in (at - half - left, at + half + right)
+                for d in (0.0, deep)
+            ]
+        )
         self.keep_free.append((*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist()))
         self.door_points.append(wall.start_m + wall.along * at + wall.inward * 0.4)
 
@@ -122,11 +132,15 @@ class RoomSpace:
         dy = np.maximum(np.maximum(r[1] - self.cell_m[..., 1], self.cell_m[..., 1] - r[3]), 0.0)
         return np.asarray(np.hypot(dx, dy) < radius)
 
-    def is_clear(self, r: Rectangle, z0: float, z1: float, gap_m: float = 0.0, strips: bool = True) -> bool:
+    def is_clear(
+        self, r: Rectangle, z0: float, z1: float, gap_m: float = 0.0, strips: bool = True
+    ) -> bool:
         """Whether a rectangle touches no wall, no furniture at its height and no door strip."""
         x0, y0, x1, y1 = r
         eps = 1e-6
-        corners = np.array([[x0 + eps, y0 + eps], [x1 - eps, y0 + eps], [x1 - eps, y1 - eps], [x0 + eps, y1 - eps]])
+        corners = np.array(
+            [[x0 + eps, y0 + eps], [x1 - eps, y0 + eps], [x1 - eps, y1 - eps], [x0 + eps, y1 - eps]]
+        )
         if not outlines.contains(self.room.polygon_m, corners).all():
             return False
         polygon = self.room.polygon_m
@@ -135,7 +149,14 @@ class RoomSpace:
                 return False
         g = gap_m
         for s in self.solid:
-            if s[0] - g < x1 and x0 < s[2] + g and s[1] - g < y1 and y0 < s[3] + g and s[4] < z1 and z0 < s[5]:
+            if (
+                s[0] - g < x1
+                and x0 < s[2] + g
+                and s[1] - g < y1
+                and y0 < s[3] + g
+                and s[4] < z1
+                and z0 < s[5]
+            ):
                 return False
         if strips and z0 < HEAD_M:
             for k in self.keep_free:
@@ -182,7 +203,9 @@ class RoomSpace:
 
     def wall_is_clear(self, edge: int, s0: float, s1: float, z0: float, z1: float) -> bool:
         """Whether a rectangle of a wall is not covered by an opening or a thing."""
-        return not any(u[0] < s1 and s0 < u[1] and u[2] < z1 and z0 < u[3] for u in self.wall_used[edge])
+        return not any(
+            u[0] < s1 and s0 < u[1] and u[2] < z1 and z0 < u[3] for u in self.wall_used[edge]
+        )
 
 
 def _segment_meets(a: F8, b: F8, r: Rectangle) -> bool:
@@ -213,8 +236,17 @@ def rects_of(item: Item, x_m: float, y_m: float, yaw_rad: float) -> list[Rectang
     return rects
 
 
-def place_at(space: RoomSpace, item: Item, x_m: float, y_m: float, yaw_rad: float, *, edge: int = -1,
-             gap_m: float = 0.02, walk: bool = True) -> bool:
+def place_at(
+    space: RoomSpace,
+    item: Item,
+    x_m: float,
+    y_m: float,
+    yaw_rad: float,
+    *,
+    edge: int = -1,
+    gap_m: float = 0.02,
+    walk: bool = True,
+) -> bool:
     """Stand an item on the floor there, if it fits."""
     low, high = item.bounds()
     rects = rects_of(item, x_m, y_m, yaw_rad)
@@ -227,9 +259,17 @@ def place_at(space: RoomSpace, item: Item, x_m: float, y_m: float, yaw_rad: floa
     return True
 
 
-def place_along_walls(space: RoomSpace, item: Item, rng: np.random.Generator, *, gap_m: float = 0.02,
-                      side_gap_m: float = 0.03, prefer: str = "any", walls: list[int] | None = None,
-                      tries: int = 10) -> bool:
+def place_along_walls(
+    space: RoomSpace,
+    item: Item,
+    rng: np.random.Generator,
+    *,
+    gap_m: float = 0.02,
+    side_gap_m: float = 0.03,
+    prefer: str = "any",
+    walls: list[int] | None = None,
+    tries: int = 10,
+) -> bool:
     """Stand an item with its back to some wall where it fits.
 
     Args:
@@ -250,7 +290,9 @@ def place_along_walls(space: RoomSpace, item: Item, rng: np.random.Generator, *,
             continue
         used = space.wall_used[w.index]
         for s0 in np.arange(0.01, w.length_m - width, 0.08).tolist() + [w.length_m - width - 0.01]:
-            if any(u[0] < s0 + width and s0 < u[1] and u[2] < high[2] and low[2] < u[3] for u in used):
+            if any(
+                u[0] < s0 + width and s0 < u[1] and u[2] < high[2] and low[2] < u[3] for u in used
+            ):
                 continue
             scored.append((_score(space, w, s0, width, prefer) + 0.6 * rng.random(), w, s0))
     scored.sort(key=lambda c: -c[0])
@@ -261,19 +303,39 @@ def place_along_walls(space: RoomSpace, item: Item, rng: np.random.Generator, *,
         rects = rects_of(item, float(center[0]), float(center[1]), w.yaw_rad)
         if not all(space.is_clear(r, float(low[2]), float(high[2]), side_gap_m) for r in rects):
             continue
-        if item.front_m and not space.is_clear(_front(space, w, s0, width, gap_m + float(high[1] - low[1]), item.front_m),
-                                               0.0, 1.0, strips=False):
+        if item.front_m and not space.is_clear(
+            _front(space, w, s0, width, gap_m + float(high[1] - low[1]), item.front_m),
+            0.0,
+            1.0,
+            strips=False,
+        ):
             continue
         tested += 1
-        if place_at(space, item, float(center[0]), float(center[1]), w.yaw_rad, edge=w.index, gap_m=side_gap_m):
+        if place_at(
+            space,
+            item,
+            float(center[0]),
+            float(center[1]),
+            w.yaw_rad,
+            edge=w.index,
+            gap_m=side_gap_m,
+        ):
             return True
         if tested >= tries:
             return False
     return False
 
 
-def _front(space: RoomSpace, w: WallSpan, s0: float, width: float, depth: float, front: float) -> Rectangle:
-    corners = np.array([w.start_m + w.along * s + w.inward * d for s in (s0 + 0.02, s0 + width - 0.02) for d in (depth + 0.01, depth + front)])
+def _front(
+    space: RoomSpace, w: WallSpan, s0: float, width: float, depth: float, front: float
+) -> Rectangle:
+    corners = np.array(
+        [
+            w.start_m + w.along * s + w.inward * d
+            for s in (s0 + 0.02, s0 + width - 0.02)
+            for d in (depth + 0.01, depth + front)
+        ]
+    )
     return (*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
 
 
@@ -292,8 +354,16 @@ def _score(space: RoomSpace, w: WallSpan, s0: float, width: float, prefer: str) 
     return 0.0
 
 
-def place_free(space: RoomSpace, item: Item, rng: np.random.Generator, *, margin_m: float = 0.1, tries: int = 40,
-               yaws: tuple[float, ...] = (0.0, np.pi / 2, np.pi, -np.pi / 2), central: bool = True) -> bool:
+def place_free(
+    space: RoomSpace,
+    item: Item,
+    rng: np.random.Generator,
+    *,
+    margin_m: float = 0.1,
+    tries: int = 40,
+    yaws: tuple[float, ...] = (0.0, np.pi / 2, np.pi, -np.pi / 2),
+    central: bool = True,
+) -> bool:
     """Stand an item somewhere on the free floor, in the middle of the room by preference."""
     low, high = space.room.polygon_m.min(axis=0), space.room.polygon_m.max(axis=0)
     middle = (low + high) / 2

@@ -115,13 +115,26 @@ def lathe(profile_m: list[tuple[float, float]], sides: int = 16) -> Shape:
     faces, uv = [], []
     for j in range(len(points) - 1):
         a, b = j * sides, (j + 1) * sides
-        u0, u1, v0, v1 = around[:, 0], around[:, 1], np.full(sides, arc[j]), np.full(sides, arc[j + 1])
+        u0, u1, v0, v1 = (
+            around[:, 0],
+            around[:, 1],
+            np.full(sides, arc[j]),
+            np.full(sides, arc[j + 1]),
+        )
         if radius[j] > 0.0:
             faces.append(np.stack([a + k, a + nxt, b + nxt], axis=1))
-            uv.append(np.stack([np.stack([u0, v0], 1), np.stack([u1, v0], 1), np.stack([u1, v1], 1)], axis=1))
+            uv.append(
+                np.stack(
+                    [np.stack([u0, v0], 1), np.stack([u1, v0], 1), np.stack([u1, v1], 1)], axis=1
+                )
+            )
         if radius[j + 1] > 0.0:
             faces.append(np.stack([a + k, b + nxt, b + k], axis=1))
-            uv.append(np.stack([np.stack([u0, v0], 1), np.stack([u1, v1], 1), np.stack([u0, v1], 1)], axis=1))
+            uv.append(
+                np.stack(
+                    [np.stack([u0, v0], 1), np.stack([u1, v1], 1), np.stack([u0, v1], 1)], axis=1
+                )
+            )
     return Shape(vertices, np.concatenate(faces).astype(np.int32), np.concatenate(uv))
 
 
@@ -140,7 +153,9 @@ def rounded_box(
     corners = np.where(signs == 1, high_m, low_m)
     inward = np.where(signs == 1, -bevel, bevel)
     # vertex 3 c + a: corner c drawn back along both axes other than a, so that it lies in face a
-    vertices = np.repeat(corners, 3, axis=0) + np.repeat(inward, 3, axis=0) * (1 - np.tile(np.eye(3), (8, 1)))
+    vertices = np.repeat(corners, 3, axis=0) + np.repeat(inward, 3, axis=0) * (
+        1 - np.tile(np.eye(3), (8, 1))
+    )
     return solid(vertices, ROUNDED_FACES)
 
 
@@ -179,7 +194,9 @@ def _rounded_faces() -> I4:
 ROUNDED_FACES = _rounded_faces()
 
 
-def cushion(length_m: float, width_m: float, thickness_m: float, cells: int = 8, power: float = 4.0) -> Shape:
+def cushion(
+    length_m: float, width_m: float, thickness_m: float, cells: int = 8, power: float = 4.0
+) -> Shape:
     """A pillow lying on z = 0, thickest in the middle, with pinched corners."""
     line = np.linspace(-1.0, 1.0, cells + 1)
     u, v = np.meshgrid(line, line, indexing="ij")
@@ -211,9 +228,21 @@ def mound(xs_m: F8, ys_m: F8, heights_m: F8, base_z_m: float) -> Shape:
     number = np.arange(n_x * n_y).reshape(n_x, n_y)
     rim = np.concatenate([number[:-1, 0], number[-1, :-1], number[:0:-1, -1], number[0, :0:-1]])
     nxt, off = np.roll(rim, -1), n_x * n_y
-    sides = np.concatenate([np.stack([rim + off, nxt + off, nxt], 1), np.stack([rim + off, nxt, rim], 1)])
-    floor = np.array([[number[0, 0], number[0, -1], number[-1, -1]], [number[0, 0], number[-1, -1], number[-1, 0]]]) + off
-    return solid(np.concatenate([top, bottom]), np.concatenate([grid, sides, floor]).astype(np.int32))
+    sides = np.concatenate(
+        [np.stack([rim + off, nxt + off, nxt], 1), np.stack([rim + off, nxt, rim], 1)]
+    )
+    floor = (
+        np.array(
+            [
+                [number[0, 0], number[0, -1], number[-1, -1]],
+                [number[0, 0], number[-1, -1], number[-1, 0]],
+            ]
+        )
+        + off
+    )
+    return solid(
+        np.concatenate([top, bottom]), np.concatenate([grid, sides, floor]).astype(np.int32)
+    )
 
 
 def prism(polygon_m: F8, z0_m: float, z1_m: float) -> Shape:
@@ -237,7 +266,9 @@ def ribbon(path_m: F8, thickness_m: float, z0_m: float, z1_m: float) -> Shape:
     k, nxt = np.arange(m), (np.arange(m) + 1) % m
     sides = np.concatenate([np.stack([k, nxt, nxt + m], 1), np.stack([k, nxt + m, k + m], 1)])
     a = np.arange(n - 1)
-    strip = np.concatenate([np.stack([a, a + 1, m - 2 - a], 1), np.stack([a, m - 2 - a, m - 1 - a], 1)])
+    strip = np.concatenate(
+        [np.stack([a, a + 1, m - 2 - a], 1), np.stack([a, m - 2 - a, m - 1 - a], 1)]
+    )
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path_m, axis=0), axis=1))])
     u = np.concatenate([along, along[::-1]])
     flat = np.stack([np.tile(u, 2), np.repeat([0.0, z1_m - z0_m], m)], axis=1)
@@ -256,7 +287,10 @@ def tube(path_m: F8, radius_m: float | F8, sides: int = 8) -> Shape:
     second = np.cross(tangent, first)
     angle = np.arange(sides) * 2.0 * np.pi / sides
     radius = np.broadcast_to(np.asarray(radius_m, float), (len(path),))[:, None, None]
-    ring = np.cos(angle)[None, :, None] * first[:, None] + np.sin(angle)[None, :, None] * second[:, None]
+    ring = (
+        np.cos(angle)[None, :, None] * first[:, None]
+        + np.sin(angle)[None, :, None] * second[:, None]
+    )
     vertices = np.concatenate([(path[:, None] + radius * ring).reshape(-1, 3), path[[0, -1]]])
     k, nxt = np.arange(sides), (np.arange(sides) + 1) % sides
     start, end = len(path) * sides, len(path) * sides + 1
@@ -265,12 +299,20 @@ def tube(path_m: F8, radius_m: float | F8, sides: int = 8) -> Shape:
         a, b = j * sides, (j + 1) * sides
         faces += [np.stack([a + k, a + nxt, b + nxt], 1), np.stack([a + k, b + nxt, b + k], 1)]
     last = (len(path) - 1) * sides
-    faces += [np.stack([np.full(sides, start), nxt, k], 1), np.stack([np.full(sides, end), last + k, last + nxt], 1)]
+    faces += [
+        np.stack([np.full(sides, start), nxt, k], 1),
+        np.stack([np.full(sides, end), last + k, last + nxt], 1),
+    ]
     return solid(vertices, np.concatenate(faces).astype(np.int32))
 
 
-def rod(start_m: tuple[float, float, float], end_m: tuple[float, float, float], radius_m: float,
-        end_radius_m: float | None = None, sides: int = 8) -> Shape:
+def rod(
+    start_m: tuple[float, float, float],
+    end_m: tuple[float, float, float],
+    radius_m: float,
+    end_radius_m: float | None = None,
+    sides: int = 8,
+) -> Shape:
     """A straight round bar, conical when the second radius differs."""
     radii = np.array([radius_m, radius_m if end_radius_m is None else end_radius_m])
     return tube(np.array([start_m, end_m], float), radii, sides)

@@ -55,7 +55,10 @@ def edge_of(polygon_m: F8, opening: Opening, wall_m: float) -> tuple[int, float]
         offset = opening.center_m - a
         across = float(-along[1] * offset[0] + along[0] * offset[1])
         at = float(along @ offset)
-        if abs(across + wall_m / 2) < 1e-6 and opening.width_m / 2 - 1e-6 <= at <= length - opening.width_m / 2 + 1e-6:
+        if (
+            abs(across + wall_m / 2) < 1e-6
+            and opening.width_m / 2 - 1e-6 <= at <= length - opening.width_m / 2 + 1e-6
+        ):
             return i, at
     return None
 
@@ -71,25 +74,40 @@ def holes_of(room: Room, openings: list[Opening], wall_m: float) -> dict[int, li
     return holes
 
 
-def room_shell(room: Room, openings: list[Opening], finish: Finish, wall_m: float,
-               floor_hole: Rectangle | None = None, ceiling_hole: Rectangle | None = None) -> list[Part]:
+def room_shell(
+    room: Room,
+    openings: list[Opening],
+    finish: Finish,
+    wall_m: float,
+    floor_hole: Rectangle | None = None,
+    ceiling_hole: Rectangle | None = None,
+) -> list[Part]:
     """Walls with holes, floor, ceiling and skirting of one room."""
     polygon, z0, z1 = room.polygon_m, room.floor_z_m, room.ceiling_z_m
     holes = holes_of(room, openings, wall_m)
     faces, skirting = [], []
     for i in range(len(polygon)):
         a, b = polygon[i], polygon[(i + 1) % len(polygon)]
-        cut = [(max(s0, 0.0), min(s1, float(np.hypot(*(b - a)))), h0, min(h1, z1 - z0)) for s0, s1, h0, h1 in holes.get(i, [])]
+        cut = [
+            (max(s0, 0.0), min(s1, float(np.hypot(*(b - a)))), h0, min(h1, z1 - z0))
+            for s0, s1, h0, h1 in holes.get(i, [])
+        ]
         faces.append(wall_face(a, b, z0, z1, cut))
         if finish.skirting_m > 0.0:
             skirting += _skirting(a, b, z0, finish.skirting_m, cut)
     floor = _level(polygon, z0, True, floor_hole)
     ceiling = _level(polygon, z1, False, ceiling_hole)
-    parts = [part(joined(*(f for f in faces if len(f.faces))), finish.wall, "wall", 0, room.id),
-             part(floor, finish.floor, "floor", 0, room.id),
-             part(ceiling, finish.ceiling, "ceiling", 0, room.id)]
+    parts = [
+        part(joined(*(f for f in faces if len(f.faces))), finish.wall, "wall", 0, room.id),
+        part(floor, finish.floor, "floor", 0, room.id),
+        part(ceiling, finish.ceiling, "ceiling", 0, room.id),
+    ]
     if skirting:
-        board = Material("paint", (0.85, 0.84, 0.82), gloss=0.2) if finish.wall.rgb[0] > 0.3 else finish.wall
+        board = (
+            Material("paint", (0.85, 0.84, 0.82), gloss=0.2)
+            if finish.wall.rgb[0] > 0.3
+            else finish.wall
+        )
         parts.append(part(joined(*skirting), board, "wall", 0, room.id))
     return parts
 
@@ -121,13 +139,21 @@ def _skirting(a: F8, b: F8, z0: float, height: float, holes: list[Hole]) -> list
     shapes, s = [], 0.0
     for d0, d1 in [*doors, (length, length)]:
         if d0 - s > 0.03:
-            shapes.append(_bar(a + along * s, along, inward, d0 - s, (z0, z0 + height), (0.0, 0.012)))
+            shapes.append(
+                _bar(a + along * s, along, inward, d0 - s, (z0, z0 + height), (0.0, 0.012))
+            )
         s = max(s, d1)
     return shapes
 
 
-def _bar(at_m: F8, along: F8, inward: F8, length_m: float, z_m: tuple[float, float],
-         depth_m: tuple[float, float]) -> Shape:
+def _bar(
+    at_m: F8,
+    along: F8,
+    inward: F8,
+    length_m: float,
+    z_m: tuple[float, float],
+    depth_m: tuple[float, float],
+) -> Shape:
     """A straight bar from `at_m`, standing off the wall by depth_m."""
     local = box((0.0, depth_m[0], z_m[0]), (length_m, depth_m[1], z_m[1]))
     frame = np.array([[*along, 0.0], [*inward, 0.0], [0.0, 0.0, 1.0]])
@@ -137,11 +163,22 @@ def _bar(at_m: F8, along: F8, inward: F8, length_m: float, z_m: tuple[float, flo
 def in_frame(shape: Shape, opening: Opening, floor_z_m: float) -> Shape:
     """A shape given along / across / up of an opening (origin: its middle, on the floor) in the world."""
     frame = np.array([[*opening.along_m, 0.0], [*opening.normal_m, 0.0], [0.0, 0.0, 1.0]])
-    return Shape(shape.vertices_m @ frame + np.array([*opening.center_m, floor_z_m]), shape.faces, shape.uv)
+    return Shape(
+        shape.vertices_m @ frame + np.array([*opening.center_m, floor_z_m]), shape.faces, shape.uv
+    )
 
 
-def door_parts(o: Opening, side: float, floor_z_m: float, wall_m: float, joinery: Joinery, floor: Material,
-               wall: Material, ceiling: Material, rng: np.random.Generator) -> list[Part]:
+def door_parts(
+    o: Opening,
+    side: float,
+    floor_z_m: float,
+    wall_m: float,
+    joinery: Joinery,
+    floor: Material,
+    wall: Material,
+    ceiling: Material,
+    rng: np.random.Generator,
+) -> list[Part]:
     """Threshold, lining, frame on both faces, and the leaf.
 
     Args:
@@ -158,7 +195,9 @@ def door_parts(o: Opening, side: float, floor_z_m: float, wall_m: float, joinery
     w, h, t = o.width_m / 2, o.z1_m - o.z0_m, wall_m / 2
     threshold = quad(np.array([[-w, -t, 0], [w, -t, 0], [w, t, 0], [-w, t, 0]], float))
     parts = [part(in_frame(threshold, o, floor_z_m), floor, "floor")]
-    reveal = opening_reveal(o.center_m, o.along_m, o.width_m, floor_z_m, floor_z_m + h, (-t, t), False)
+    reveal = opening_reveal(
+        o.center_m, o.along_m, o.width_m, floor_z_m, floor_z_m + h, (-t, t), False
+    )
     if o.kind == "virtual":
         head = Shape(reveal.vertices_m, reveal.faces[4:], reveal.uv[4:])
         sides = Shape(reveal.vertices_m, reveal.faces[:4], reveal.uv[:4])
@@ -177,35 +216,61 @@ def door_parts(o: Opening, side: float, floor_z_m: float, wall_m: float, joinery
     return parts
 
 
-def _leaf(o: Opening, height_m: float, joinery: Joinery, rng: np.random.Generator) -> list[tuple[Shape, Material]]:
+def _leaf(
+    o: Opening, height_m: float, joinery: Joinery, rng: np.random.Generator
+) -> list[tuple[Shape, Material]]:
     """A leaf closed along +x from its hinge at the origin."""
     width, top, d = o.width_m - 0.012, height_m - 0.008, 0.02
     slab_ = box((0.006, -d, 0.008), (width, d, top))
     panels = []
     style = int(rng.integers(3))
     if style:
-        rows = [(0.15, 0.42), (0.48, 0.93)] if style == 1 else [(0.1, 0.3), (0.35, 0.6), (0.65, 0.94)]
+        rows = (
+            [(0.15, 0.42), (0.48, 0.93)] if style == 1 else [(0.1, 0.3), (0.35, 0.6), (0.65, 0.94)]
+        )
         for low, high in rows:
             for y in (-d - 0.006, d - 0.004):
-                panels.append(box((0.13 * width, y, low * top), (0.87 * width, y + 0.01, high * top)))
+                panels.append(
+                    box((0.13 * width, y, low * top), (0.87 * width, y + 0.01, high * top))
+                )
     out = [(joined(slab_, *panels), joinery.leaf)]
     knobs = []
     for s in (-1.0, 1.0):
-        knobs.append(box((width - 0.085, min(s * d, s * (d + 0.008)), 0.98), (width - 0.05, max(s * d, s * (d + 0.008)), 1.12)))
-        knobs.append(cylinder(0.009, 0.045, 8).turned(-s * np.pi / 2, "x").moved(width - 0.067, s * d, 1.06))
-        knobs.append(cylinder(0.009, 0.12, 8).turned(-np.pi / 2, "y").moved(width - 0.06, s * (d + 0.045), 1.06))
+        knobs.append(
+            box(
+                (width - 0.085, min(s * d, s * (d + 0.008)), 0.98),
+                (width - 0.05, max(s * d, s * (d + 0.008)), 1.12),
+            )
+        )
+        knobs.append(
+            cylinder(0.009, 0.045, 8).turned(-s * np.pi / 2, "x").moved(width - 0.067, s * d, 1.06)
+        )
+        knobs.append(
+            cylinder(0.009, 0.12, 8)
+            .turned(-np.pi / 2, "y")
+            .moved(width - 0.06, s * (d + 0.045), 1.06)
+        )
     out.append((joined(*knobs), joinery.handle))
     return out
 
 
-def window_parts(o: Opening, floor_z_m: float, wall_m: float, outer_m: float, finish: Finish, joinery: Joinery,
-                 rng: np.random.Generator) -> list[Part]:
+def window_parts(
+    o: Opening,
+    floor_z_m: float,
+    wall_m: float,
+    outer_m: float,
+    finish: Finish,
+    joinery: Joinery,
+    rng: np.random.Generator,
+) -> list[Part]:
     """Reveal, frame with sashes, sill, and the view behind the glass."""
     w, t = o.width_m / 2, wall_m / 2
     pane = t - 0.55 * outer_m  # across the wall; inside is +t
     room = o.rooms[0]
     z0, z1 = o.z0_m, o.z1_m
-    reveal = opening_reveal(o.center_m, o.along_m, o.width_m, floor_z_m + z0, floor_z_m + z1, (pane, t), True)
+    reveal = opening_reveal(
+        o.center_m, o.along_m, o.width_m, floor_z_m + z0, floor_z_m + z1, (pane, t), True
+    )
     parts = [part(reveal, finish.wall, "window", 0, room)]
     n_sashes = max(1, round(o.width_m / 0.9))
     bars = _frame_bars(-w, w, z0, z1, pane + 0.005, pane + 0.075, 0.045)
@@ -226,7 +291,9 @@ def window_parts(o: Opening, floor_z_m: float, wall_m: float, outer_m: float, fi
     return parts
 
 
-def _frame_bars(x0: float, x1: float, z0: float, z1: float, y0: float, y1: float, b: float) -> list[Shape]:
+def _frame_bars(
+    x0: float, x1: float, z0: float, z1: float, y0: float, y1: float, b: float
+) -> list[Shape]:
     return [box((x0, y0, z0), (x0 + b, y1, z1)), box((x1 - b, y0, z0), (x1, y1, z1)),
             box((x0 + b, y0, z0), (x1 - b, y1, z0 + b)), box((x0 + b, y0, z1 - b), (x1 - b, y1, z1))]  # fmt: skip
 
@@ -234,7 +301,10 @@ def _frame_bars(x0: float, x1: float, z0: float, z1: float, y0: float, y1: float
 def radiator_part(o: Opening, floor_z_m: float, wall_m: float, joinery: Joinery) -> Part:
     """A finned radiator below a window."""
     half, top = 0.42 * o.width_m, min(o.z0_m - 0.08, 0.72)
-    bars = [box((-half, 0.03, 0.12), (half, 0.055, top)), box((-half, 0.085, 0.12), (half, 0.11, top))]
+    bars = [
+        box((-half, 0.03, 0.12), (half, 0.055, top)),
+        box((-half, 0.085, 0.12), (half, 0.11, top)),
+    ]
     n = max(int(2 * half / 0.09), 2)
     for k in range(n):
         x = -half + (k + 0.5) * 2 * half / n

@@ -74,29 +74,61 @@ def flight_parts(flight: Flight, tread: Material, riser: Material, room: int) ->
             part(joined(*rail), tread, LABEL, 0, room)]  # fmt: skip
 
 
-def well_parts(flight: Flight, upper_z_m: float, sides: Material, railing: Material, room: int) -> list[Part]:
+def well_parts(
+    flight: Flight, upper_z_m: float, sides: Material, railing: Material, room: int
+) -> list[Part]:
     """Faces of the slab around the hole, and a railing on the open sides of the upper floor."""
     x0, y0, x1, y1 = flight.well
     low, high = upper_z_m - SLAB_M, upper_z_m
     faces: list[Shape] = []
-    for (ax, ay), (bx, by) in (((x0, y0), (x0, y1)), ((x0, y1), (x1, y1)), ((x1, y1), (x1, y0)), ((x1, y0), (x0, y0))):
-        faces.append(quad(np.array([[ax, ay, low], [bx, by, low], [bx, by, high], [ax, ay, high]])[[1, 0, 3, 2]]))
+    for (ax, ay), (bx, by) in (
+        ((x0, y0), (x0, y1)),
+        ((x0, y1), (x1, y1)),
+        ((x1, y1), (x1, y0)),
+        ((x1, y0), (x0, y0)),
+    ):
+        faces.append(
+            quad(
+                np.array([[ax, ay, low], [bx, by, low], [bx, by, high], [ax, ay, high]])[
+                    [1, 0, 3, 2]
+                ]
+            )
+        )
     bars: list[Shape] = []
     corners = [(x0 + 0.03, y0 - 0.03), (x1 + 0.03, y0 - 0.03), (x1 + 0.03, y1 - 0.05)]
     for (ax, ay), (bx, by) in zip(corners, corners[1:], strict=False):
-        bars.append(rounded_box((min(ax, bx) - 0.025, min(ay, by) - 0.025, high + 0.92), (max(ax, bx) + 0.025, max(ay, by) + 0.025, high + 0.96), 0.006))
+        bars.append(
+            rounded_box(
+                (min(ax, bx) - 0.025, min(ay, by) - 0.025, high + 0.92),
+                (max(ax, bx) + 0.025, max(ay, by) + 0.025, high + 0.96),
+                0.006,
+            )
+        )
         length = float(np.hypot(bx - ax, by - ay))
         n = max(int(length / 0.13), 2)
         for k in range(n + 1):
             t = k / n
-            bars.append(rod((ax + t * (bx - ax), ay + t * (by - ay), high), (ax + t * (bx - ax), ay + t * (by - ay), high + 0.93), 0.011, sides=6))
-    return [part(joined(*faces), sides, "wall", 0, room), part(joined(*bars), railing, LABEL, 0, room)]
+            bars.append(
+                rod(
+                    (ax + t * (bx - ax), ay + t * (by - ay), high),
+                    (ax + t * (bx - ax), ay + t * (by - ay), high + 0.93),
+                    0.011,
+                    sides=6,
+                )
+            )
+    return [
+        part(joined(*faces), sides, "wall", 0, room),
+        part(joined(*bars), railing, LABEL, 0, room),
+    ]
 
 
 def walk_path(flight: Flight, number: int, rooms: tuple[int, int]) -> Stairs:
     """The line of the feet: before the first step, over the tread middles, onto the upper floor."""
     x = flight.x0_m + WIDTH_M / 2
     points = [[x, flight.y0_m - 0.5, flight.floor_z_m]]
-    points += [[x, flight.y0_m + (k + 0.5) * GOING_M, flight.floor_z_m + (k + 1) * flight.rise_m] for k in range(flight.n_rises - 1)]
+    points += [
+        [x, flight.y0_m + (k + 0.5) * GOING_M, flight.floor_z_m + (k + 1) * flight.rise_m]
+        for k in range(flight.n_rises - 1)
+    ]
     points.append([x, flight.end_y_m + 0.45, flight.floor_z_m + flight.n_rises * flight.rise_m])
     return Stairs(number, rooms, np.array(points), WIDTH_M)
