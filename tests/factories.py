@@ -55,7 +55,7 @@ FURNITURE = (  # label, centre x y, bottom z, length, width, height, yaw, room
 
 
 def two_room_flat(seed: int = 0) -> SceneGraph:
-    """Living room and bedroom joined by a door: agents, places, objects, relations, rooms, building."""
+    """Living room and bedroom joined by a door, furnished, on all layers."""
     rng = np.random.default_rng(seed)
     space = load_label_space("nyu40")
     graph = SceneGraph("nyu40", {"sequence": "two_room_flat", "stand_in": False})

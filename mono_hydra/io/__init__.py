@@ -1,0 +1,1 @@
+"""Scene graphs to and from files that other programs read."""

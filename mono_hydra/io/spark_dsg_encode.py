@@ -281,7 +281,7 @@ def _edges(graph: SceneGraph) -> list[dict[str, Any]]:
         for a, b, attributes in graph.edges(layer)
     ]
     parents = sorted(
-        (graph.parent(n), n) for n in graph.nx_graph.nodes if graph.parent(n) is not None
+        (parent, n) for n in graph.nx_graph.nodes if (parent := graph.parent(n)) is not None
     )
     return found + [_edge(parent, child, None, {}) for parent, child in parents]
 
@@ -346,7 +346,7 @@ def _cleaned(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain(value: Any, bad: list[str] | None = None, digits: int = 6) -> Any:
-    """`value` with arrays as lists and floats rounded; non-finite ones become 0 and are named in `bad`."""
+    """`value` with arrays as lists, floats rounded; non-finite ones become 0, listed in `bad`."""
     if isinstance(value, dict):
         inner = 9 if value.keys() == {"w", "x", "y", "z"} else digits
         return {str(k): plain(v, bad, inner) for k, v in value.items()}

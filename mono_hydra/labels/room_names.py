@@ -1,4 +1,4 @@
-"""The names a room can have, one list for truth and estimate, and the colours rooms are drawn in."""
+"""The names a room can have, one list for truth and estimate, and the colours of rooms."""
 
 from __future__ import annotations
 

@@ -1,14 +1,11 @@
 """The floor plan of a storey: rooms with name and size, doors, objects, the path of the camera.
 
-Drawn once as shapes in plan metres, then written as SVG (report) or PNG (pictures).
+The layout is a list of shapes in metres; `plan_shapes` draws them as SVG or PNG.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from html import escape
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,52 +19,23 @@ from mono_hydra.graph.scene_graph import (
 )
 from mono_hydra.io.tree_json import room_dimensions
 from mono_hydra.labels.label_space import LabelSpace
-from mono_hydra.types import F4, F8, U1
+from mono_hydra.types import F4, F8
 from mono_hydra.view.layers import corners_of_box, node_label, node_rgb
+from mono_hydra.view.plan_shapes import (
+    DIMENSION,
+    INK,
+    PAPER,
+    PATH,
+    TIMES,
+    Line,
+    Plan,
+    Text,
+    mixed_rgb,
+)
 
-RGB = tuple[int, int, int]
-INK: RGB = (38, 42, 52)
-PAPER: RGB = (252, 251, 248)
-PATH: RGB = (214, 88, 60)
-DIMENSION: RGB = (110, 116, 128)
 WALL_M = 0.10  # drawn width of a wall
 _MARGIN_M = 0.9
 _CELL_M = 0.05  # grid on which room names look for free floor
-
-
-@dataclass(frozen=True, eq=False)
-class Line:
-    """A line or, with a fill, a closed shape."""
-
-    points_m: F8 | F4  # (N, 2)
-    stroke: RGB | None = INK
-    width_m: float = 0.02
-    fill: RGB | None = None
-    opacity: float = 1.0
-    is_dashed: bool = False
-    title: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Text:
-    """One line of text."""
-
-    point_m: tuple[float, float]
-    text: str
-    size_m: float
-    rgb: RGB = INK
-    is_bold: bool = False
-    anchor: Literal["start", "middle", "end"] = "middle"
-    turn_deg: float = 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """Shapes in the order they are drawn; y points up."""
-
-    shapes: list[Line | Text]
-    low_m: tuple[float, float]
-    high_m: tuple[float, float]
 
 
 def floor_plan(
@@ -91,7 +59,7 @@ def floor_plan(
     # outlines are inner faces: walls first, as strokes that the floors then cover to half
     shapes += [Line(outline, INK, 2 * WALL_M, INK) for _, _, outline in outlined]
     for node, a, outline in outlined:
-        fill = _mixed(node_rgb(graph, node, label_space), PAPER, 0.62)
+        fill = mixed_rgb(node_rgb(graph, node, label_space), PAPER, 0.62)
         title = f"{node_symbol(node)}: {a.name}, {a.area_m2:.1f} m²"
         shapes.append(Line(outline, None, 0.0, fill, title=title))
     shapes += _door_shapes(graph, dict(rooms))
@@ -199,12 +167,17 @@ def _object_shapes(
     names: list[Text] = []
     for node, a in found:
         rgb = node_rgb(graph, node, label_space)
-        size = " × ".join(f"{s:.2f}" for s in a.box.size_m)
+        size = f" {TIMES} ".join(f"{s:.2f}" for s in a.box.size_m)
         title = f"{node_symbol(node)}: {a.label_name}, {size} m, {100 * a.confidence:.0f} %"
         corners = corners_of_box(a.box.center_m, np.maximum(a.box.size_m, 0.04), a.box.yaw_rad)
         shapes.append(
             Line(
-                corners, _mixed(rgb, INK, 0.45), 0.018, _mixed(rgb, PAPER, 0.35), 0.92, title=title
+                corners,
+                mixed_rgb(rgb, INK, 0.45),
+                0.018,
+                mixed_rgb(rgb, PAPER, 0.35),
+                0.92,
+                title=title,
             )
         )
         length, width = sorted(a.box.size_m[:2])[::-1]
@@ -253,7 +226,7 @@ def _room_texts(
     d = room_dimensions(a)
     detail = f"{a.area_m2:.1f} m²" if a.area_m2 > 0 else ""
     if a.polygon_m is not None:
-        detail += f" · {d['length']:.1f} × {d['width']:.1f} m"
+        detail += f" · {d['length']:.1f} {TIMES} {d['width']:.1f} m"
     width_m = max(0.62 * size * len(label), 0.35 * size * len(detail))
     x, y = _label_point(a, objects, width_m, 2.4 * size)
     return [
@@ -316,127 +289,3 @@ def _scale_bar(low: F8) -> list[Line | Text]:
     for value, word in ((0.0, "0"), (0.5, "0.5"), (1.0, "1 m")):
         shapes.append(Text((x + value, y - 0.16), word, 0.15, DIMENSION))
     return shapes
-
-
-def _mixed(a: RGB, b: RGB, share_of_b: float) -> RGB:
-    r, g, blue = (round(x + (y - x) * share_of_b) for x, y in zip(a, b, strict=True))
-    return r, g, blue
-
-
-def plan_svg(plan: Plan, width_px: int | None = None) -> str:
-    """The plan as an SVG element that scales with its container."""
-    (x0, y0), (x1, y1) = plan.low_m, plan.high_m
-    body = "".join(_svg_shape(s) for s in plan.shapes)
-    size = f' width="{width_px}"' if width_px else ""
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg"{size} viewBox="{_n(x0)} {_n(-y1)} '
-        f'{_n(x1 - x0)} {_n(y1 - y0)}" role="img" aria-label="floor plan" '
-        'font-family="system-ui, sans-serif" stroke-linejoin="round" stroke-linecap="round">'
-        f'<rect x="{_n(x0)}" y="{_n(-y1)}" width="{_n(x1 - x0)}" height="{_n(y1 - y0)}" '
-        f'fill="{_css(PAPER)}"/>{body}</svg>'
-    )
-
-
-def _svg_shape(shape: Line | Text) -> str:
-    if isinstance(shape, Text):
-        x, y = shape.point_m
-        turn = (
-            f' transform="rotate({_n(-shape.turn_deg)} {_n(x)} {_n(-y)})"' if shape.turn_deg else ""
-        )
-        weight = ' font-weight="700"' if shape.is_bold else ""
-        halo = _n(shape.size_m * 0.22)
-        return (
-            f'<text x="{_n(x)}" y="{_n(-y)}" font-size="{_n(shape.size_m)}" '
-            f'fill="{_css(shape.rgb)}" text-anchor="{shape.anchor}" dominant-baseline="central" '
-            f'stroke="{_css(PAPER)}" stroke-opacity="0.75" stroke-width="{halo}" '
-            f'paint-order="stroke"{weight}{turn}>{escape(shape.text)}</text>'
-        )
-    points = " ".join(f"{_n(x)},{_n(-y)}" for x, y in shape.points_m)
-    kind = "polyline" if shape.fill is None else "polygon"
-    stroke = (
-        f' stroke="{_css(shape.stroke)}" stroke-width="{_n(shape.width_m)}"' if shape.stroke else ""
-    )
-    dash = ' stroke-dasharray="0.07 0.05"' if shape.is_dashed else ""
-    opacity = f' opacity="{_n(shape.opacity)}"' if shape.opacity < 1 else ""
-    fill = "none" if shape.fill is None else _css(shape.fill)
-    title = f"<title>{escape(shape.title)}</title>" if shape.title else ""
-    return f'<{kind} points="{points}" fill="{fill}"{stroke}{dash}{opacity}>{title}</{kind}>'
-
-
-def _n(value: float) -> str:
-    """Shortest text of a number at a tenth of a millimetre."""
-    return (
-        re.sub(r"\.?0+$", "", f"{value + 0.0:.4f}").replace("-0", "0")
-        if abs(value) < 5e-5
-        else (re.sub(r"\.?0+$", "", f"{value:.4f}"))
-    )
-
-
-def _css(rgb: RGB) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*(int(v) for v in rgb))
-
-
-def plan_png(plan: Plan, width_px: int = 1200) -> U1:
-    """The same plan as an RGB image (H, width_px, 3)."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Polygon
-    from matplotlib.patheffects import Normal, Stroke
-
-    (x0, y0), (x1, y1) = plan.low_m, plan.high_m
-    dpi = 100.0
-    points_per_m = width_px / (x1 - x0) * 72.0 / dpi
-    figure = Figure(
-        figsize=(width_px / dpi, width_px / dpi * (y1 - y0) / (x1 - x0)),
-        dpi=dpi,
-        facecolor=_css(PAPER),
-    )
-    canvas = FigureCanvasAgg(figure)
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(x0, x1), ylim=(y0, y1))
-    axes.axis("off")
-    for order, shape in enumerate(plan.shapes):
-        if isinstance(shape, Text):
-            effects = [
-                Stroke(
-                    linewidth=0.22 * shape.size_m * points_per_m, foreground=_css(PAPER), alpha=0.75
-                ),
-                Normal(),
-            ]
-            axes.text(
-                *shape.point_m,
-                shape.text,
-                fontsize=shape.size_m * points_per_m,
-                color=_css(shape.rgb),
-                ha={"start": "left", "end": "right"}.get(shape.anchor, "center"),
-                va="center",
-                rotation=shape.turn_deg,
-                rotation_mode="anchor",
-                zorder=order,
-                weight="bold" if shape.is_bold else "normal",
-                path_effects=effects,
-            )
-        elif shape.fill is not None:
-            axes.add_patch(
-                Polygon(
-                    shape.points_m,
-                    closed=True,
-                    facecolor=_css(shape.fill),
-                    edgecolor=_css(shape.stroke) if shape.stroke else "none",
-                    zorder=order,
-                    linewidth=shape.width_m * points_per_m,
-                    alpha=shape.opacity,
-                    joinstyle="round",
-                )
-            )
-        else:
-            axes.plot(
-                *np.asarray(shape.points_m).T,
-                color=_css(shape.stroke or INK),
-                zorder=order,
-                linewidth=shape.width_m * points_per_m,
-                alpha=shape.opacity,
-                linestyle=(0, (3, 2)) if shape.is_dashed else "-",
-            )
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()

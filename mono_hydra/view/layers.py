@@ -124,8 +124,8 @@ def node_label(graph: SceneGraph, node: int) -> str:
 def _anchor(a: Attributes) -> F8:
     """Where a node is tied to the mesh; an object just above its box, to stay visible."""
     if isinstance(a, ObjectAttributes):
-        return a.box.center_m + np.array([0.0, 0.0, a.box.size_m[2] / 2 + 0.12])
-    return a.position_m
+        return np.asarray(a.box.center_m + np.array([0.0, 0.0, a.box.size_m[2] / 2 + 0.12]))
+    return np.asarray(a.position_m)
 
 
 def _edge_rgb(kind: str, a: tuple[int, int, int], b: tuple[int, int, int]) -> tuple[int, int, int]:

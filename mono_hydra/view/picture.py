@@ -107,7 +107,7 @@ def overview_eye(
 
 
 def without_ceiling(mesh: MeshBlock, label_space: LabelSpace) -> Bool:
-    """(F,) faces that do not belong to a ceiling, by label, or without labels by their direction."""
+    """(F,) faces that are no ceiling, by label, or without labels by their direction."""
     names = {label.name: label.id for label in label_space.labels}
     if _CEILING_NAME in names and np.any(mesh.labels):
         is_ceiling = mesh.labels == names[_CEILING_NAME]
@@ -126,7 +126,7 @@ def draw_graph(image: U1, lifted: LiftedGraph, eye: Eye) -> U1:
 
     dpi, scale = 100.0, eye.width_px / 1600.0
     figure = Figure(figsize=(eye.width_px / dpi, eye.height_px / dpi), dpi=dpi)
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.imshow(image, extent=(0, eye.width_px, eye.height_px, 0), interpolation="nearest")
     axes.set(xlim=(0, eye.width_px), ylim=(eye.height_px, 0))
@@ -138,7 +138,7 @@ def draw_graph(image: U1, lifted: LiftedGraph, eye: Eye) -> U1:
         pixels = eye.project(edges.segments_m.reshape(-1, 3))[0].reshape(-1, 2, 2)
         colours = np.hstack([0.82 * edges.rgb / 255.0, np.full((len(edges.rgb), 1), opacity)])
         axes.add_collection(
-            LineCollection(pixels, linewidths=width * scale, colors=colours, zorder=2)
+            LineCollection(list(pixels), linewidths=width * scale, colors=colours, zorder=2)
         )
     for k, layer in enumerate(("objects", "places", "rooms", "buildings")):
         _draw_nodes(axes, lifted, layer, eye, scale, zorder=3 + k)

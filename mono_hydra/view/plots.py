@@ -93,7 +93,8 @@ def _svg(draw: Callable[[Any], None], size_in: tuple[float, float]) -> str:
         draw(axes)
         _plain_axes(axes)
         out = io.StringIO()
-        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(out, metadata={"Date": None, "Creator": None})
     # matplotlib's metadata name web addresses; the page shall hold none
     text = re.sub(r"<metadata>.*?</metadata>", "", out.getvalue(), flags=re.DOTALL)
     return text[text.index("<svg") :].replace("sans-serif", "system-ui, sans-serif", 1)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from mono_hydra.open3d_import import load_open3d
-from mono_hydra.types import F4, F8, U1, MeshBlock
+from mono_hydra.types import F4, F8, U1, Bool, MeshBlock
 
 _SUN = np.array([0.35, -0.5, 0.8]) / np.linalg.norm([0.35, -0.5, 0.8])
 _SHADE_RAYS = 12
@@ -95,7 +95,7 @@ def render_mesh(
     eye: Eye,
     background: tuple[int, int, int],
     *,
-    keep: F4 | None = None,
+    keep: Bool | None = None,
     rgb: U1 | None = None,
 ) -> U1:
     """Picture (H, W, 3) of the front faces of a mesh.
@@ -162,7 +162,7 @@ def _cast(o3d: Any, scene: Any, eye: Eye) -> dict[str, Any]:
 
 
 def _ambient(o3d: Any, scene: Any, points_m: F4, normals: F4, seen: Any) -> F4:
-    """Share of the sky over each point that nothing near covers; a quarter of the points, spread."""
+    """(N,) share of the half space over each point that nothing near covers."""
     rng = np.random.default_rng(0)
     rows, columns = np.nonzero(seen)
     coarse = (rows % 2 == 0) & (columns % 2 == 0)

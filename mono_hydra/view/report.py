@@ -19,7 +19,8 @@ from mono_hydra.io.tree_json import scene_tree
 from mono_hydra.labels.label_space import LabelSpace
 from mono_hydra.labels.room_names import room_rgb
 from mono_hydra.types import F8, U1, MeshBlock
-from mono_hydra.view.floor_plan import floor_plan, plan_svg
+from mono_hydra.view.floor_plan import floor_plan
+from mono_hydra.view.plan_shapes import TIMES, plan_svg
 from mono_hydra.view.plots import filtration_plot, motion_plot, timing_plot
 
 logger = logging.getLogger(__name__)
@@ -142,7 +143,7 @@ def _room(graph: SceneGraph, room: dict[str, Any]) -> dict[str, Any]:
 
 def _object(graph: SceneGraph, record: dict[str, Any]) -> dict[str, Any]:
     crop = graph.attributes(node_id("O", int(record["id"][1:]))).crop_rgb
-    size = "\u2009×\u2009".join(
+    size = f"\u2009{TIMES}\u2009".join(
         f"{record['dimensions'][k]:.2f}" for k in ("length", "width", "height")
     )
     said = [f"{r['predicate'].replace('_', ' ')} {r['label']}" for r in record["relations"]]

@@ -67,7 +67,7 @@ class RerunLog:
         self.view = view
         self.label_space = label_space
         self._part = None if path is None else path.with_name(f".{path.name}.part.rrd")
-        self._stream = rr.RecordingStream("mono_hydra", recording_id=name)
+        self._stream: Any = rr.RecordingStream("mono_hydra", recording_id=name)
         self._open(mode)
         self._first_s: float | None = None
         self._groups: dict[BlockIndex, dict[BlockIndex, MeshBlock]] = defaultdict(dict)

@@ -48,7 +48,7 @@ def test_rooms_have_dimensions_doors_and_objects_relations() -> None:
 def test_an_object_without_a_room_is_not_lost() -> None:
     graph = two_room_flat()
     graph.remove_node(node_id("R", 1))
-    assert [o["label"] for o in scene_tree(graph)["objects_outside_rooms"]][0] == "bed"
+    assert scene_tree(graph)["objects_outside_rooms"][0]["label"] == "bed"
 
 
 def test_a_stand_in_says_so() -> None:

@@ -4,7 +4,8 @@ import numpy as np
 
 from mono_hydra.graph.scene_graph import Door, SceneGraph
 from mono_hydra.labels.label_space import load_label_space
-from mono_hydra.view.floor_plan import Text, door_line, floor_plan, plan_png, plan_svg
+from mono_hydra.view.floor_plan import door_line, floor_plan
+from mono_hydra.view.plan_shapes import TIMES, Text, plan_png, plan_svg
 from tests.factories import DOOR, two_room_flat, walk
 
 NYU40 = load_label_space("nyu40")
@@ -13,7 +14,7 @@ NYU40 = load_label_space("nyu40")
 def test_the_plan_names_every_room_with_its_area() -> None:
     words = {s.text for s in floor_plan(two_room_flat(), NYU40).shapes if isinstance(s, Text)}
     assert {"living room", "bedroom"} <= words
-    assert "20.0 m² · 5.0 × 4.0 m" in words
+    assert f"20.0 m² · 5.0 {TIMES} 4.0 m" in words
 
 
 def test_every_object_and_door_is_a_shape_with_a_title() -> None:
