@@ -53,9 +53,11 @@ class MappingConfig(Section):
     voxel_size_m: float = Field(default=0.05, ge=0.02, le=0.10)
     truncation_front_voxels: float = Field(default=3.0, ge=1.5, le=6.0)
     truncation_behind_voxels: float = Field(default=2.0, ge=1.0, le=6.0)
+    truncation_sigmas: float = Field(default=2.0, ge=0.0)  # the band is never narrower than this
+    max_truncation_m: float = Field(default=0.5, gt=0.0)
     max_range_m: float = Field(default=5.0, gt=0.5, le=12.0)
     min_range_m: float = Field(default=0.15, ge=0.0)
-    min_weight: float = Field(default=0.1, ge=0.0)  # of all corners of a meshed cell
+    min_weight: float = Field(default=0.01, ge=0.0)  # of all corners of a meshed cell
     max_weight: float = Field(default=100.0, gt=1.0)  # keeps old surfaces correctable
     window_radius_m: float = Field(default=8.0, gt=2.0)
     refusion_tolerance_m: float = Field(default=0.01, ge=0.0)

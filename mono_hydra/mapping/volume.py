@@ -99,6 +99,7 @@ class _View:
     T_camera_world: F8
     slope: F4
     weight: F4
+    stretch: F4
 
 
 class Volume:
@@ -154,16 +155,19 @@ class Volume:
         return np.sort(keys[dirty])
 
     def _prepare(self, keyframe: Keyframe) -> _View:
-        slope, weight = np.empty_like(keyframe.depth_m), np.empty_like(keyframe.depth_m)
+        slope, weight, stretch = (np.empty_like(keyframe.depth_m) for _ in range(3))
         kernels.prepare(
             keyframe.depth_m,
             keyframe.depth_sigma,
             keyframe.camera.vector(),
             0.5 * self.config.voxel_size_m,
+            self.config.truncation_sigmas / self.front_m,
+            max(self.config.max_truncation_m / self.front_m, 1.0),
             slope,
             weight,
+            stretch,
         )
-        return _View(keyframe, se3.inverse(keyframe.T_world_camera), slope, weight)
+        return _View(keyframe, se3.inverse(keyframe.T_world_camera), slope, weight, stretch)
 
     def _touch(self, view: _View, T_world_camera: F8 | None = None) -> I8:
         keyframe = view.keyframe
@@ -174,6 +178,7 @@ class Volume:
             keyframe.camera.vector(),
             keyframe.T_world_camera if T_world_camera is None else T_world_camera,
             self.block_m,
+            view.stretch,
             self.front_m,
             self.behind_m,
             self.config.max_range_m,
@@ -209,6 +214,7 @@ class Volume:
             k.depth_m,
             view.slope,
             view.weight,
+            view.stretch,
             k.rgb,
             k.labels,
             k.confidence,

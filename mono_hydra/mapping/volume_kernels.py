@@ -99,6 +99,7 @@ def touch(
     k_px: F8,
     T_wc: F8,
     block_m: float,
+    stretch: F4,
     front_m: float,
     behind_m: float,
     max_range_m: float,
@@ -107,15 +108,14 @@ def touch(
 ) -> I8:
     """Sorted keys of the blocks that the truncation band of a depth image passes through.
 
-    depth_m, labels (H, W); is_skipped (256,): labels that leave no surface; seen: scratch set, its
-    length a power of two.
+    depth_m, labels, stretch (H, W); is_skipped (256,): labels that leave no surface; seen: scratch
+    set, its length a power of two.
     """
     h, w = depth_m.shape
     mask = seen.shape[0] - 1
     seen[:] = EMPTY
     out = np.empty(seen.shape[0] // 2, np.int64)
     n_out = 0
-    n_steps = max(2, int(np.ceil((front_m + behind_m) / (0.45 * block_m))) + 1)
     last = EMPTY
     for v in range(0, h, stride):
         for u in range(0, w, stride):
@@ -124,8 +124,11 @@ def touch(
                 continue
             x = (u - k_px[2]) / k_px[0]
             y = (v - k_px[3]) / k_px[1]
+            first = d - front_m * stretch[v, u]
+            band = (front_m + behind_m) * stretch[v, u]
+            n_steps = max(2, int(np.ceil(band / (0.45 * block_m))) + 1)
             for s in range(n_steps):
-                z = d - front_m + (front_m + behind_m) * s / (n_steps - 1)
+                z = first + band * s / (n_steps - 1)
                 if z <= 0.0:
                     continue
                 px = T_wc[0, 0] * x * z + T_wc[0, 1] * y * z + T_wc[0, 2] * z + T_wc[0, 3]
@@ -187,9 +190,20 @@ def meets_frustum(
 
 @njit(cache=True, nogil=True, fastmath=True)  # inputs are finite: the store holds no NaN
 def prepare(
-    depth_m: F4, depth_sigma: F4, k_px: F8, sigma_scale_m: float, slope: F4, weight: F4
+    depth_m: F4,
+    depth_sigma: F4,
+    k_px: F8,
+    sigma_scale_m: float,
+    sigmas_of_front: float,
+    max_stretch: float,
+    slope: F4,
+    weight: F4,
+    stretch: F4,
 ) -> None:
-    """Per pixel |n . r| of the local plane and the fusion weight; all images (H, W).
+    """Per pixel |n . r| of the local plane, fusion weight and width of the band; images (H, W).
+
+    The band stretches where its front is less than so many sigmas of the depth: views that
+    disagree must still meet in it, or each carves the other's surface away.
 
     r is the pixel's ray with unit depth, n the plane's unit normal: a depth difference times the
     slope is the distance to the plane. With a = fx z_u / z, b = fy z_v / z the plane through the
@@ -218,7 +232,10 @@ def prepare(
                     c = one + a * x + b * y
                     s = one / np.sqrt(a * a + b * b + c * c)
                     s = min(max(s, np.float32(0.25)), np.float32(1.5))
-            t = depth_sigma[v, u] * d * inverse_scale
+            sigma_m = depth_sigma[v, u] * d
+            wide = sigma_m * s * np.float32(sigmas_of_front)
+            stretch[v, u] = min(max(wide, one), np.float32(max_stretch))
+            t = sigma_m * inverse_scale
             slope[v, u] = s
             weight[v, u] = min(one, s) / (one + t * t) if d > 0.0 else np.float32(0.0)
 
@@ -235,6 +252,7 @@ def integrate(
     depth_m: F4,
     slope: F4,
     pixel_weight: F4,
+    stretch: F4,
     rgb: U1,
     labels: U1,
     confidence: F4,
@@ -300,19 +318,21 @@ def integrate(
                 if d <= zero:
                     continue
                 s = (d - z) * slope[v, u]
-                if s < -behind:
+                wide = stretch[v, u]
+                if s < -behind * wide:
                     continue  # behind the surface: unseen, not empty
                 wp = pixel_weight[v, u]
                 at = line * SIDE + k
-                if s >= front:
+                in_band = s < front * wide
+                if not in_band:
                     if only_band:
                         continue
-                    s = front
+                    s = front * wide
                 else:
                     if is_skipped[labels[v, u]]:
                         continue
                     if s < zero:
-                        wp = wp * (one + s / behind)
+                        wp = wp * (one + s / (behind * wide))
                 old = weights[slot, at]
                 total = old + wp
                 if total <= zero:
@@ -325,14 +345,14 @@ def integrate(
                 weights[slot, at] = min(total, cap)
                 if after != before or (old < enough and total >= enough):
                     dirty[n] = True
-                if s < front:
+                if in_band:
                     for c in range(3):
                         f = np.float32(rgb_fixed[slot, at, c])
                         f += (np.float32(rgb[v, u, c]) * np.float32(256.0) - f) * share
                         rgb_fixed[slot, at, c] = np.uint16(f + half)
                     label = labels[v, u]
                     odds = odds_of_confidence[np.int32(confidence[v, u] * np.float32(255.0) + half)]
-                    e = odds * wp * (one - half * abs(s) / front)
+                    e = odds * wp * (one - half * abs(s) / (front * wide))
                     if label > 0 and e > zero:
                         vote(label_ids, label_evidence, slot, at, label, e)
                         dirty[n] = True
