@@ -131,9 +131,8 @@ def finish(summary: dict[str, Any]) -> int:
     """Print the limits that are not met and the object; 1 if there is such a limit."""
     unmet = [record for record in summary["required"] if not record["met"]]
     for record in unmet:
-        say(
-            f"not met: {record['key']} {record['comparison']} {record['limit']:g}: {record['value']}"
-        )
+        wanted = f"{record['key']} {record['comparison']} {record['limit']:g}"
+        say(f"not met: {wanted}, it is {record['value']}")
     print(json.dumps(summary, allow_nan=False), flush=True)
     return 1 if unmet else 0
 

@@ -101,10 +101,11 @@ class Truth:
     def labels(self) -> dict[int, TrueLabel]:
         """The label table by id."""
         rows = self.meta.get("labels") or []
-        return {
-            int(r["id"]): TrueLabel(int(r["id"]), str(r["name"]), str(r["kind"]), r.get("remap"))
-            for r in rows
-        }
+        table = {}
+        for r in rows:
+            remap = r.get("remap") if isinstance(r.get("remap"), str) else None
+            table[int(r["id"])] = TrueLabel(int(r["id"]), str(r["name"]), str(r["kind"]), remap)
+        return table
 
     @cached_property
     def mesh(self) -> TrueMesh | None:
