@@ -28,11 +28,11 @@ def door_evidence(footprint: Footprint) -> F4:
     marks = (footprint.lintel | (footprint.door >= 3)).astype(np.uint8)
     size = 2 * round(0.4 / footprint.cell_m) + 1
     near = cv2.boxFilter(marks.astype(np.float32), -1, (size, size), normalize=False)
-    return np.clip(near / 6.0, 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(near / 6.0, 0.0, 1.0), np.float32)
 
 
 def door_sites(footprint: Footprint) -> Bool:
-    """(X, Y) cells where a passage can be a door: nothing free above, walls beside, not furniture."""
+    """(X, Y) where a passage can be a door: nothing free above, walls beside, not furniture."""
     size = 2 * round(0.6 / footprint.cell_m) + 1
     wall, furniture = (
         cv2.boxFilter(m.astype(np.float32), -1, (size, size), normalize=False)

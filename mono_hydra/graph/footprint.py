@@ -7,9 +7,11 @@ is wall where a room is still free. Both together show rooms better than the cle
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mono_hydra.config import RoomsConfig
 from mono_hydra.graph import footprint_kernels as kernels
@@ -44,7 +46,7 @@ class Footprint:
         cells = np.floor((np.asarray(points_m)[:, :2] - self.origin_m) / self.cell_m)
         return np.clip(cells, 0, np.array(self.open.shape) - 1).astype(np.int32)
 
-    def point_of(self, cells: I4) -> F8:
+    def point_of(self, cells: NDArray[Any]) -> F8:
         """Centres (N, 2) of cells (N, 2)."""
         return np.asarray(self.origin_m + (np.asarray(cells) + 0.5) * self.cell_m)
 
@@ -79,7 +81,9 @@ def storey_floors(free_space: FreeSpace) -> list[float]:
     return sorted(floors) or [float(low * voxel_m)]
 
 
-def _footprint(free_space: FreeSpace, c: RoomsConfig, floor_z_m: float, top_z_m: float) -> Footprint:
+def _footprint(
+    free_space: FreeSpace, c: RoomsConfig, floor_z_m: float, top_z_m: float
+) -> Footprint:
     state, voxel_m = free_space.state, free_space.voxel_m
     hits, _, kinds = free_space.surfaces()
     height = (free_space.box.low[2] + np.arange(state.shape[2]) + 0.5) * voxel_m - floor_z_m
@@ -98,7 +102,7 @@ def _footprint(free_space: FreeSpace, c: RoomsConfig, floor_z_m: float, top_z_m:
     lintel = is_open & (wall_above >= 1) & (free_above < 0.75 * n_above)
     top_m = np.where(top > 0, height[top], 0.0).astype(np.float32)
     return Footprint(
-        free_space.box.low[:2] * voxel_m, voxel_m, floor_z_m,
+        np.asarray(free_space.box.low[:2] * voxel_m, np.float64), voxel_m, floor_z_m,
         floor_z_m + _ceiling(top_m[is_open]), is_open, lintel, free_above >= 0.6 * n_above, wall,
         (closed_eye > 0) & ~wall & ~is_open, door_eye,
         floor > 0, top_m, distance_to_closed(is_open, voxel_m),
@@ -107,7 +111,9 @@ def _footprint(free_space: FreeSpace, c: RoomsConfig, floor_z_m: float, top_z_m:
 
 def _without_islands(is_open: Bool, wall: Bool, cell_m: float) -> Bool:
     """Open cells, and with them hanging lamps and lone tall things: small islands without wall."""
-    n, label, stats, _ = cv2.connectedComponentsWithStats((~is_open).astype(np.uint8), connectivity=8)
+    n, label, stats, _ = cv2.connectedComponentsWithStats(
+        (~is_open).astype(np.uint8), connectivity=8
+    )
     walls = np.bincount(label.ravel(), weights=wall.ravel(), minlength=n)
     area = stats[:, cv2.CC_STAT_AREA]
     island = (area * cell_m**2 <= MAX_ISLAND_M2) & (walls < 0.3 * area)

@@ -12,7 +12,8 @@ def standing_area(state: U1, hits: I4, sums: I4, area: I8, offset: I8) -> None:
     """Columns in which one can stand on each layer, and where in the layer its surface lies.
 
     state, hits (X, Y, Z), sums (..., 3); area (Z,) counts surface voxels with three free voxels
-    above; offset (Z, 2) sums their points' heights (64ths of a voxel from the middle) and counts them.
+    above; offset (Z, 2) sums their points' heights (64ths of a voxel from the middle) and counts
+    them.
     """
     for i in range(state.shape[0]):
         for j in range(state.shape[1]):

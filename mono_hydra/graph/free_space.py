@@ -1,4 +1,4 @@
-"""Evidence of free space: a dense voxel grid that grows with the map and forgets nothing it added."""
+"""Evidence of free space: a dense voxel grid that grows with the map and takes back exactly."""
 
 from __future__ import annotations
 
@@ -120,12 +120,13 @@ class FreeSpace:
         return VoxelBox(low + changed[:3], low + changed[3:] + 1)
 
     def window(self, box: VoxelBox) -> tuple[U1, I4, I4]:
-        """Copies for a box: state, surface points counted (X, Y, Z), sums of their offsets (..., 3)."""
+        """Copies for a box: state, surface points (X, Y, Z), sums of their offsets (..., 3)."""
         part = self._slices(box)
-        return tuple(np.ascontiguousarray(a[part]) for a in (self.state, self._hits, self._sums))
+        state, hits, sums = self.state[part], self._hits[part], self._sums[part]
+        return np.ascontiguousarray(state), np.ascontiguousarray(hits), np.ascontiguousarray(sums)
 
     def surfaces(self) -> tuple[I4, I4, I4]:
-        """Over `box`: surface points (X, Y, Z), sums of offsets (..., 3), wall and door points (..., 2)."""
+        """Over `box`: surface points (X, Y, Z), their offsets (..., 3), wall and door (..., 2)."""
         return self._hits, self._sums, self._kinds
 
     def state_at(self, points_m: F8) -> U1:
@@ -169,7 +170,7 @@ class FreeSpace:
 
 
 def _kind_of_label(space: LabelSpace) -> U1:
-    """(256,) kind of pixel of each label id; structure that is neither door, floor nor ceiling is wall."""
+    """(256,) kind of pixel of each label; structure but doors, floors and ceilings is wall."""
     table = np.full(256, kernels.OTHER, np.uint8)
     for label in space.labels:
         if label.kind == "dynamic":

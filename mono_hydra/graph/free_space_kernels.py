@@ -1,8 +1,8 @@
 """Kernels of the free-space evidence grid: votes of one depth image, and the state they lead to.
 
 All arrays are windows of one dense grid; voxel (i, j, k) of the window has the global index
-(i, j, k) + `low`, and its centre lies at (global index + 0.5) * voxel_m. Votes are whole numbers, so
-what was added with +1 is taken back exactly with -1.
+(i, j, k) + `low`, and its centre lies at (global index + 0.5) * voxel_m. Votes are whole numbers,
+so what was added with +1 is taken back exactly with -1.
 """
 
 from __future__ import annotations
@@ -81,9 +81,9 @@ def add_surface(
         gz = int(np.floor(points_m[n, 2] / voxel_m))
         i, j, k = gx - low[0], gy - low[1], gz - low[2]
         hits[i, j, k] += sign
-        sums[i, j, k, 0] += sign * int(round((points_m[n, 0] / voxel_m - gx - 0.5) * 64))
-        sums[i, j, k, 1] += sign * int(round((points_m[n, 1] / voxel_m - gy - 0.5) * 64))
-        sums[i, j, k, 2] += sign * int(round((points_m[n, 2] / voxel_m - gz - 0.5) * 64))
+        sums[i, j, k, 0] += sign * round((points_m[n, 0] / voxel_m - gx - 0.5) * 64)
+        sums[i, j, k, 1] += sign * round((points_m[n, 1] / voxel_m - gy - 0.5) * 64)
+        sums[i, j, k, 2] += sign * round((points_m[n, 2] / voxel_m - gz - 0.5) * 64)
         if kinds[n] < of_kind.shape[3]:
             of_kind[i, j, k, kinds[n]] += sign
         if mark[i, j, k] == 0:
@@ -114,7 +114,7 @@ def add_votes(
     free: I4,
     solid: I4,
 ) -> None:
-    """Project the voxel centres of a box of global indices; free, solid (X, Y, Z) get one vote a view.
+    """Project the voxel centres of a box of global indices; free, solid (X, Y, Z) get votes.
 
     A centre more than `margin_m` before the surface of its pixel is free, one up to `band_m` behind
     it is solid; what lies further behind is not seen.

@@ -1,4 +1,4 @@
-"""Places: spheres of observed free space on its generalised Voronoi diagram, and straight ways between.
+"""Places: spheres of observed free space on its generalised Voronoi diagram, and ways between.
 
 Where the evidence changes, the distance field is computed anew in a box around the change and the
 cells of that box get their places again; everything else stays as it is. Source of the idea: Hughes
@@ -150,7 +150,7 @@ class PlacesBuilder:
         window = self._distance_field(inner.padded(reach).intersection(self._known))
         fresh = self._representatives(window, inner, side)
         cell = np.floor(self._positions / voxel_m)
-        was_inner = ((cell >= inner.low) & (cell < inner.high)).all(axis=1)
+        was_inner = np.asarray(((cell >= inner.low) & (cell < inner.high)).all(axis=1))
         fresh = self._apart(fresh, self._positions[~was_inner], self._clearance[~was_inner])
         self._replace(was_inner, fresh)
         self._join(window, inner)
@@ -200,7 +200,7 @@ class PlacesBuilder:
         return position[kept], clearance[kept], obstacle[kept], basis[kept]
 
     def _replace(self, was_inner: Bool, fresh: tuple[F8, F8, F8, I4]) -> None:
-        """Put fresh places where the inner ones were; one that stays about in place keeps its id."""
+        """Put fresh places where the inner ones were; one that stays about there keeps its id."""
         position, clearance, obstacle, basis = fresh
         ids = _matched_ids(
             position, self._positions[was_inner], self._ids[was_inner], self.config.cell_m
@@ -231,7 +231,7 @@ class PlacesBuilder:
         pair = np.concatenate([pair, bridge])
         width = np.concatenate([width, bridge_width])
         cell = np.floor(points / voxel_m)
-        is_inner = ((cell >= inner.low) & (cell < inner.high)).all(axis=1)
+        is_inner = np.asarray(((cell >= inner.low) & (cell < inner.high)).all(axis=1))
         fresh = is_inner[pair].any(axis=1)
         ids = self._ids[slots]
         ends = np.sort(ids[pair[fresh]], axis=1).reshape(-1, 2)
@@ -251,7 +251,8 @@ class PlacesBuilder:
         pair = np.empty((60 * len(points_m) + 1, 2), np.int32)
         width = np.empty(len(pair))
         n = kernels.passages(
-            points_m, longest_m, least_m, window.state, window.squared, *window.tail(self.free_space.voxel_m),
+            points_m, longest_m, least_m, window.state, window.squared,
+            *window.tail(self.free_space.voxel_m),
             pair, width,
         )  # fmt: skip
         pair, width = pair[:n], width[:n]
@@ -303,7 +304,7 @@ class PlacesBuilder:
 
 
 def _matched_ids(fresh_m: F8, former_m: F8, former_ids: I8, reach_m: float) -> I8:
-    """Id of the nearest former place for each fresh one (N,), one to one, -1 where there is none."""
+    """Id of the nearest former place for each fresh one (N,), one to one, -1 without one."""
     ids = np.full(len(fresh_m), -1, np.int64)
     if len(fresh_m) == 0 or len(former_m) == 0:
         return ids

@@ -30,9 +30,9 @@ def _site_distance(
         px += sums[i, j, k, 0] * f
         py += sums[i, j, k, 1] * f
         pz += sums[i, j, k, 2] * f
-        return np.sqrt((px - x) ** 2 + (py - y) ** 2 + (pz - z) ** 2)
+        return float(np.sqrt((px - x) ** 2 + (py - y) ** 2 + (pz - z) ** 2))
     # nothing but "behind a surface" is known: the surface lies about at the voxel's border
-    return max(0.0, np.sqrt((px - x) ** 2 + (py - y) ** 2 + (pz - z) ** 2) - 0.5 * voxel_m)
+    return float(max(0.0, np.sqrt((px - x) ** 2 + (py - y) ** 2 + (pz - z) ** 2) - 0.5 * voxel_m))
 
 
 @njit(cache=True, nogil=True)
@@ -66,7 +66,7 @@ def medial_voxels(
     max_cos: float,
     medial: U1,
 ) -> None:
-    """Mark free voxels whose nearest sites differ from a neighbour's: the generalised Voronoi diagram.
+    """Mark free voxels whose nearest sites differ from a neighbour's: the Voronoi diagram.
 
     Two sites differ if they are `min_apart` voxels from each other and seen under a wide angle.
     """
@@ -310,7 +310,10 @@ def passages(
     pair: I4,
     pair_clearance_m: F8,
 ) -> int:
-    """All straight passages between places (N, 3) sorted by x; writes pair (M, 2), clearance; returns M."""
+    """All straight passages between places (N, 3) sorted by x.
+
+    Writes pair (M, 2) and its clearance (M,); returns M.
+    """
     count = 0
     for a in range(position_m.shape[0]):
         for b in range(a + 1, position_m.shape[0]):
@@ -492,8 +495,8 @@ def nearest_in_sight(
     """Index of the nearest place (N, 3) for each point (M, 3) with no wall voxel between, else -1.
 
     state, hits (X, Y, Z) and kinds (X, Y, Z, 2) of the whole grid: a surface voxel is wall where
-    at least half of its points are labelled wall or door. Only the `tries` nearest places within reach are looked at; if
-    none of them is in sight, none is named.
+    at least half of its points are labelled wall or door. Only the `tries` nearest places within
+    reach are looked at; if none of them is in sight, none is named.
     """
     index = np.empty(tries, np.int64)
     gap = np.empty(tries)

@@ -1,8 +1,8 @@
 """Filtration of a clearance-weighted graph: how it falls apart when obstacles are dilated.
 
-Dilating all obstacles by delta closes every passage narrower than that. On a graph whose edges carry
-the clearance of the way along them this means keeping edges wider than delta. Source: Hughes et al.,
-"Foundations of spatial perception for robotics", 2024, section on rooms.
+Dilating all obstacles by delta closes every passage narrower than that. On a graph whose edges
+carry the clearance of the way along them this means keeping edges wider than delta. Source: Hughes
+et al., "Foundations of spatial perception for robotics", 2024, section on rooms.
 """
 
 from __future__ import annotations

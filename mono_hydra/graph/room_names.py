@@ -89,7 +89,7 @@ def _log_joint(room: RoomEvidence, name: str, names: Sequence[str]) -> float:
     rate = 3.5 if name in ("corridor", "staircase", "open space") else 1.3
     score += room.n_doors * np.log(rate) - rate
     if room.has_stairs:
-        score += 3.0 if name == "staircase" else 0.0
+        score += 5.0 if name == "staircase" else 0.0
     return float(score)
 
 

@@ -1,4 +1,4 @@
-"""Rooms: basins of the footprint cut at doors, carried to the places, named by what stands in them."""
+"""Rooms: basins of the footprint cut at doors, carried to the places, named by their contents."""
 
 from __future__ import annotations
 
@@ -99,7 +99,9 @@ class RoomsBuilder:
             _attributes(maps[storey], storey, mask, layer.positions_m[room == n])
             for n, (storey, mask) in enumerate(masks)
         ]
-        named = self._named(shapes, maps, masks, doors, objects)
+        climbing = storey_of[index[:, 0]] != storey_of[index[:, 1]]
+        stairs = np.unique(room[index[climbing]])  # ways between storeys lead through these rooms
+        named = self._named(shapes, maps, masks, doors, objects, set(stairs.tolist()))
         rooms = {ids[n]: attributes for n, attributes in enumerate(named) if ids[n] >= 0}
         known = tuple(
             (min(ids[a], ids[b]), max(ids[a], ids[b]), door)
@@ -127,6 +129,7 @@ class RoomsBuilder:
         masks: Sequence[tuple[int, Bool]],
         doors: Sequence[tuple[int, int, Door]],
         objects: Sequence[tuple[int, ObjectAttributes]],
+        stairs: set[int],
     ) -> list[RoomAttributes]:
         """Rooms with names from the objects whose centres lie over them or nearest to them."""
         inside: list[dict[str, float]] = [{} for _ in shapes]
@@ -142,6 +145,7 @@ class RoomsBuilder:
                 shape.area_m2,
                 elongation(shape.polygon_m),
                 sum(n in (a, b) for a, b, _ in doors),
+                n in stairs,
             )
             for n, shape in enumerate(shapes)
         ]
@@ -195,7 +199,9 @@ def partition(footprint: Footprint, c: RoomsConfig) -> tuple[I4, list[Link]]:
     least = max(1, round(c.min_room_area_m2 / footprint.cell_m**2 * 0.4))
     n = basins(
         order, level, np.ascontiguousarray(half, np.float32), footprint.lintel.astype(np.uint8),
-        door_sites(footprint).astype(np.uint8), door_evidence(footprint), 0.5 * c.max_door_width_m, least, label, links,
+        door_sites(footprint).astype(np.uint8), door_evidence(footprint),
+        0.5 * c.max_door_width_m, least,
+        label, links,
     )  # fmt: skip
     size = np.bincount(label[label >= 0], minlength=label.size)
     label[(label >= 0) & (size[label] < c.min_room_area_m2 / footprint.cell_m**2)] = -1

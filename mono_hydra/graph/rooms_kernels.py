@@ -1,4 +1,4 @@
-"""Kernel of the room partition: basins of a distance map, joined at saddles unless those are doors."""
+"""Kernel of the room partition: basins of a distance map, joined at saddles that are no doors."""
 
 from __future__ import annotations
 
@@ -31,12 +31,14 @@ def basins(
 ) -> int:
     """Partition cells into basins of `level_m`, flooding from its peaks down.
 
-    Where two basins meet they become one, unless the meeting cell looks like a door: it lies under a
-    lintel, or it is a possible `site`, narrower than `max_half_m`, and both basins widen behind it by a margin, which
-    is smaller where `evidence` (X, Y; 0..1) speaks for a door. Basins below `min_cells` always join.
+    Where two basins meet they become one, unless the meeting cell looks like a door: it lies under
+    a lintel, or it is a possible `site`, narrower than `max_half_m`, and both basins widen behind
+    it by a margin, which is smaller where `evidence` (X, Y; 0..1) speaks for a door. Basins below
+    `min_cells` always join.
 
-    Args: order (N,) linear indices by falling level; maps (X, Y); label (X, Y) int32 result, -1 where
-    not flooded; links (M, 3) rows of first basin's cell, second's, meeting cell. Returns their number.
+    order (N,) holds linear indices by falling level, maps are (X, Y); label (X, Y) becomes the
+    basin, -1 where not flooded; links (M, 3) rows of the first basin's cell, the second's, and the
+    meeting cell. Returns their number.
     """
     nx, ny = level_m.shape
     root = np.full(nx * ny, -1, np.int32)
