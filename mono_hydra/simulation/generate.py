@@ -92,7 +92,7 @@ class SimulateOptions:
 DEMO = SimulateOptions(seed=0, kind="demo", duration_s=70.0, name="demo")
 STAND_IN = SimulateOptions(
     seed=3,
-    kind="plain",
+    kind="flat",
     n_rooms=2,
     duration_s=45.0,
     rate_hz=15.0,
@@ -149,8 +149,16 @@ def simulate(
     Raises:
         SimulationError: the request cannot be met. OutputError: the folder cannot be written.
     """
-    camera = options.camera_model()
     progress("house", 0.0)
+    with new_folder(out_dir) as folder:  # first of all: is there a place for it
+        summary = _fill(folder, options, progress)
+    progress("done", 1.0)
+    return Simulated(Path(out_dir), summary)
+
+
+def _fill(folder: Path, options: SimulateOptions, progress: Progress) -> dict[str, Any]:
+    """Everything into an existing folder; returns the headline numbers."""
+    camera = options.camera_model()
     house = make_house(options)
     check_house(house)
     progress("light", 0.05)
@@ -163,25 +171,22 @@ def simulate(
     stamps = np.round(np.arange(n_frames) / options.rate_hz, 6)
     poses = walk.motion.camera(stamps).T_world
     dense = walk.motion.camera(np.arange(0.0, walk.motion.duration_s, 0.02)).T_world[:, :3, 3]
-    with new_folder(out_dir) as folder:
-        for name in ("images", "truth/depth", "truth/labels", "truth/instances"):
-            (folder / name).mkdir(parents=True)
-        card = _write_sensors(folder, options, camera, walk, n_frames)
-        progress("free space", 0.22)
-        collector = TruthCollector(scene, camera, n_frames, free_space(scene, dense))
-        effects = CameraEffects(camera, options.effects, generator(options.seed, "camera"))
-        _draw(folder, renderer, effects, walk, stamps, collector, progress)
-        write_images_table(
-            folder / "images.csv", list(stamps), [image_name(k) for k in range(n_frames)]
-        )
-        progress("truth", 0.96)
-        summary = write_collected(folder / "truth", collector, stamps, poses, dense)
-        summary |= {"frames": n_frames, "duration_s": round(walk.motion.duration_s, 3)}
-        summary |= {"path_m": round(float(np.linalg.norm(np.diff(dense, axis=0), axis=1).sum()), 2)}
-        _write_meta(folder / "truth", options, house, card, summary)
-        check_written(folder, scene, camera, poses, collector.visibility())
-        progress("done", 1.0)
-    return Simulated(Path(out_dir), summary)
+    for name in ("images", "truth/depth", "truth/labels", "truth/instances"):
+        (folder / name).mkdir(parents=True)
+    card = _write_sensors(folder, options, camera, walk, n_frames)
+    progress("free space", 0.22)
+    collector = TruthCollector(scene, camera, n_frames, free_space(scene, dense))
+    effects = CameraEffects(camera, options.effects, generator(options.seed, "camera"))
+    _draw(folder, renderer, effects, walk, stamps, collector, progress)
+    files = [image_name(k) for k in range(n_frames)]
+    write_images_table(folder / "images.csv", list(stamps), files)
+    progress("truth", 0.96)
+    summary = write_collected(folder / "truth", collector, stamps, poses, dense)
+    summary |= {"frames": n_frames, "duration_s": round(walk.motion.duration_s, 3)}
+    summary |= {"path_m": round(float(np.linalg.norm(np.diff(dense, axis=0), axis=1).sum()), 2)}
+    _write_meta(folder / "truth", options, house, card, summary)
+    check_written(folder, scene, camera, poses, collector.visibility())
+    return summary
 
 
 def cache_folder() -> Path:

@@ -1,6 +1,7 @@
 """The truth folder of a simulated sequence: every file but the images, written at the end.
 
-Layout and keys are those of `docs/truth.md`: metres, seconds, world z up, quaternions x y z w.
+Metres, seconds, radians; world z up, right-handed; quaternions x y z w. `was_traversed` decides
+which doors the camera passed, `object_sight` (truth.py) which objects are observable.
 """
 
 from __future__ import annotations
