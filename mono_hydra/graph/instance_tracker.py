@@ -49,6 +49,11 @@ class Look:
         """Whether enough of it is seen to judge how many pieces it has."""
         return self.n_seen >= 6 and self.n_seen >= WELL_SEEN_SHARE * (self.n_seen + self.n_hidden)
 
+    @property
+    def piece(self) -> int:
+        """The component that holds most of it, -1 if it lies on none."""
+        return int(np.argmax(self.hits)) if self.hits.any() else -1
+
 
 class InstanceTracker:
     """Owns the instances and the evidence about pairs of them."""
@@ -229,8 +234,7 @@ class InstanceTracker:
             look_a, look_b = looks.get(a), looks.get(b)
             if look_a is None or look_b is None or not (look_a.is_good and look_b.is_good):
                 continue
-            best_a, best_b = int(np.argmax(look_a.hits)), int(np.argmax(look_b.hits))
-            if best_a != best_b:
+            if look_a.piece != look_b.piece and min(look_a.piece, look_b.piece) >= 0:
                 self._apart[pair] = self._apart.get(pair, 0) + 1
 
     def _join_pairs(self, owners: dict[int, list[int]]) -> set[int]:

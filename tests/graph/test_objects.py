@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from mono_hydra.graph.objects import ObjectsBuilder
 from mono_hydra.graph.scene_graph import ObjectAttributes
 from mono_hydra.labels import load_label_space
 from mono_hydra.types import Keyframe, MovedKeyframe
-from tests.graph.object_world import Body, circle, keyframe, look_at
+from tests.graph.object_world import FLOOR, Body, circle, keyframe, look_at
 
 SPACE = load_label_space("nyu40")
 CHAIR, TABLE, BED, PROP = 5, 7, 4, 40
@@ -137,3 +139,12 @@ def test_attributes_are_within_their_limits(field: str) -> None:
         "points_m": table.points_m is not None and 20 < len(table.points_m) <= 200,
     }
     assert limits[field]
+
+
+def test_a_view_of_known_objects_without_any_object_label_is_no_error() -> None:
+    views = circle([CHAIR_A, CHAIR_B])
+    builder, before = build([*views, *(replace(v, id=20 + v.id) for v in views)])
+    for view in views:  # depth as before, labels missed altogether
+        missed = replace(view, id=50 + view.id, labels=np.full_like(view.labels, FLOOR))
+        after = builder.step(missed, [], {}.__getitem__, {})
+    assert set(after) <= set(before)
