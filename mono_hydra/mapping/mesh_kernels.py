@@ -176,29 +176,34 @@ def _vertex(
             + rgb_fixed[source_b // 512, source_b % 512, c] * t
         ) / 256.0
         rgb[vertex, c] = np.uint8(min(max(value, 0.0), 255.0))
-    near, far = (source_a, source_b) if t <= 0.5 else (source_b, source_a)
-    label, share = _best_label(near, label_ids, label_evidence)
-    if label == 0:
-        label, share = _best_label(far, label_ids, label_evidence)
-    labels[vertex] = label
-    confidence[vertex] = share
+    labels[vertex], confidence[vertex] = _best_label(
+        source_a, source_b, np.float32(1.0 - t), np.float32(t), label_ids, label_evidence
+    )
 
 
 @njit(cache=True, nogil=True)
-def _best_label(source: int, label_ids: U1, label_evidence: F4) -> tuple[int, float]:
-    """Strongest label of a voxel, and its share of the evidence discounted where that is little."""
-    slot, at = source // 512, source % 512
+def _best_label(
+    a: int, b: int, weight_a: float, weight_b: float, label_ids: U1, label_evidence: F4
+) -> tuple[int, float]:
+    """Strongest label of two voxels together, and its share discounted where evidence is little."""
     best = 0
     top = np.float32(0.0)
     total = np.float32(0.0)
-    for c in range(label_ids.shape[2]):
-        e = label_evidence[slot, at, c]
-        if label_ids[slot, at, c] == 0:
-            break
-        total += e
-        if e > top:
-            top = e
-            best = label_ids[slot, at, c]
+    for side in range(2):
+        source, weight = (a, weight_a) if side == 0 else (b, weight_b)
+        other, other_weight = (b, weight_b) if side == 0 else (a, weight_a)
+        for c in range(label_ids.shape[2]):
+            label = label_ids[source // 512, source % 512, c]
+            if label == 0:
+                break
+            e = weight * label_evidence[source // 512, source % 512, c]
+            total += e
+            for d in range(label_ids.shape[2]):
+                if label_ids[other // 512, other % 512, d] == label:
+                    e += other_weight * label_evidence[other // 512, other % 512, d]
+            if e > top:
+                top = e
+                best = label
     return best, top / (total + np.float32(1.0))
 
 

@@ -282,6 +282,7 @@ def integrate(
     front, behind = np.float32(front_m), np.float32(behind_m)
     near, far = np.float32(near_m), np.float32(far_m)
     cap, enough = np.float32(max_weight), np.float32(min_weight)
+    label_reach, least = np.float32(1.5 * voxel_m), np.float32(0.05)
     half, one, zero = np.float32(0.5), np.float32(1.0), np.float32(0.0)
     # rows of K @ T: u * z, v * z and z are linear along a line of voxels
     A = np.empty((3, 4), np.float64)
@@ -352,7 +353,9 @@ def integrate(
                         rgb_fixed[slot, at, c] = np.uint16(f + half)
                     label = labels[v, u]
                     odds = odds_of_confidence[np.int32(confidence[v, u] * np.float32(255.0) + half)]
-                    e = odds * wp * (one - half * abs(s) / (front * wide))
+                    # a voxel off the surface looks at another part of it: votes count near it only
+                    nearness = max(one - abs(s) / (label_reach * wide), least)
+                    e = odds * wp * nearness * nearness
                     if label > 0 and e > zero:
                         vote(label_ids, label_evidence, slot, at, label, e)
                         dirty[n] = True

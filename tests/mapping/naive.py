@@ -72,7 +72,7 @@ def block(
                 e = (
                     _ODDS[round(float(keyframe.confidence[v, u]) * 255)]
                     * p
-                    * (1 - 0.5 * abs(s) / volume.front_m)
+                    * max(1 - abs(s) / (1.5 * config.voxel_size_m), 0.05) ** 2
                 )
                 votes[n][label] = votes[n].get(label, 0.0) + e
     best = np.array([max(v, key=v.get, default=0) for v in votes])
