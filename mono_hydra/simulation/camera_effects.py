@@ -24,6 +24,7 @@ BASE_SHUTTER_S = 0.008
 GREY = 0.20  # linear mean that the meter aims at
 NOISE_POOL = 1 << 21
 MAX_TAPS = 16
+SHARPENING_PX = 1.2
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ class CameraOptions:
     shot_noise: float = 0.012  # deviation at white, gain 1
     read_noise: float = 0.0012  # deviation at black, gain 1
     white_balance_error: float = 0.04  # deviation of ln gain of red and blue
-    white_balance_strength: float = 0.75  # share of the scene's cast that is removed; 1 = all
+    white_balance_strength: float = 0.62  # share of the scene's cast that is removed; 1 = all
     vignetting: float = 0.25  # loss in the far corner
-    softness_px: float = 0.45  # deviation of the lens's blur
+    softness_px: float = 0.35  # deviation of the lens's blur
+    sharpening: float = 0.6  # of the camera's processor, around 1.2 px
     jpeg_quality: int = 90  # 0 = no compression
 
 
@@ -52,6 +54,7 @@ CLEAN = CameraOptions(
     white_balance_error=0.0,
     vignetting=0.0,
     softness_px=0.0,
+    sharpening=0.0,
     jpeg_quality=0,
 )
 
@@ -109,6 +112,9 @@ class CameraEffects:
             self._vignette, self._noise, int(self._rng.integers(NOISE_POOL)),
             o.shot_noise * np.sqrt(sensor_gain), o.read_noise * sensor_gain, self._curve, rgb,
         )  # fmt: skip
+        if o.sharpening > 0.0:
+            blurred = cv2.GaussianBlur(rgb, (0, 0), SHARPENING_PX)
+            rgb = cv2.addWeighted(rgb, 1.0 + o.sharpening, blurred, -o.sharpening, 0.0)
         return _through_jpeg(rgb, o.jpeg_quality) if o.jpeg_quality else rgb
 
     def _follow(self, wanted: float, white: F8, stamp_s: float) -> None:
@@ -142,7 +148,7 @@ class CameraEffects:
         return result
 
 
-def meter(linear: F4, compensation: float = 1.0, white_strength: float = 0.75) -> tuple[float, F8]:
+def meter(linear: F4, compensation: float = 1.0, white_strength: float = 0.62) -> tuple[float, F8]:
     """Exposure factor and white-balance gains (3,) that suit a picture.
 
     Bright windows and lamps are clipped before averaging, as a camera's zones do; the centre counts
