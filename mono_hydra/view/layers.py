@@ -38,6 +38,7 @@ class DrawnNodes:
     rgb: U1  # (N, 3)
     labels: list[str]
     radius_m: float
+    size_m3: F8  # (N,) volume of an object's box, 0 in other layers: large ones are named first
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,15 +57,21 @@ class LiftedGraph:
     edges: dict[str, DrawnEdges]
 
 
-def lift_graph(graph: SceneGraph, label_space: LabelSpace) -> LiftedGraph:
-    """Lay the layers above the mesh; houses of several storeys get more room between."""
+def lift_graph(graph: SceneGraph, label_space: LabelSpace, spread: float = 1.0) -> LiftedGraph:
+    """Lay the layers above the mesh.
+
+    Args:
+        graph: the scene graph; houses of several storeys are lifted higher.
+        label_space: colours of the objects.
+        spread: factor on the distances between the layers.
+    """
     extra_m = max(0.0, _height_m(graph) - _ONE_STOREY_M)
     nodes: dict[str, DrawnNodes] = {}
     where: dict[int, F8] = {}
     colour: dict[int, tuple[int, int, int]] = {}
     for layer in LAYERS:
         ids = graph.nodes(layer)
-        lift = LIFT_M[layer] + (extra_m if LIFT_M[layer] else 0.0)
+        lift = spread * LIFT_M[layer] + (extra_m if LIFT_M[layer] else 0.0)
         for node in ids:
             where[node] = _anchor(graph.attributes(node)) + np.array([0.0, 0.0, lift])
             colour[node] = node_rgb(graph, node, label_space)
@@ -74,6 +81,7 @@ def lift_graph(graph: SceneGraph, label_space: LabelSpace) -> LiftedGraph:
             np.array([colour[n] for n in ids], np.uint8).reshape(-1, 3),
             [node_label(graph, n) for n in ids],
             RADIUS_M[layer],
+            np.array([_volume_m3(graph.attributes(n)) for n in ids]).reshape(-1),
         )
     pairs: dict[str, list[tuple[int, int]]] = {
         layer: [e[:2] for e in graph.edges(layer)] for layer in ("places", "rooms", "objects")
@@ -126,6 +134,10 @@ def _anchor(a: Attributes) -> F8:
     if isinstance(a, ObjectAttributes):
         return np.asarray(a.box.center_m + np.array([0.0, 0.0, a.box.size_m[2] / 2 + 0.12]))
     return np.asarray(a.position_m)
+
+
+def _volume_m3(a: Attributes) -> float:
+    return float(np.prod(a.box.size_m)) if isinstance(a, ObjectAttributes) else 0.0
 
 
 def _edge_rgb(kind: str, a: tuple[int, int, int], b: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -16,6 +16,7 @@ from mono_hydra.view.raycast import Eye, look_at, render_mesh
 
 PAPER = (250, 249, 246)
 _INK = "#262a34"
+_ASPECT = 0.8  # height of a picture in widths
 _CEILING_NAME = "ceiling"
 _EDGE_STYLE = {  # width in points at 1600 px, opacity
     "places": (1.1, 0.85),
@@ -61,7 +62,7 @@ def overview_image(
         mesh: the map's mesh.
         graph: its scene graph.
         label_space: colours and the id of the ceiling.
-        width_px: image width; the height is two thirds of it.
+        width_px: image width; the height is four fifths of it.
         azimuth_deg: direction the viewer stands in, from +x towards +y.
         elevation_deg: height of the viewer above the horizon.
         eye: a fixed view instead, as moving pictures need.
@@ -70,7 +71,7 @@ def overview_image(
     Raises:
         DependencyError: Open3D is missing.
     """
-    lifted = lift_graph(graph, label_space)
+    lifted = lift_graph(graph, label_space, layer_spread(mesh))
     keep = without_ceiling(mesh, label_space)
     if eye is None:
         eye = overview_eye(mesh, lifted, keep, width_px, azimuth_deg, elevation_deg)
@@ -103,7 +104,15 @@ def overview_eye(
     # room for names, which stand above their nodes
     top = [p + np.array([0.0, 0.0, 0.4]) for p in drawn]
     points = np.concatenate([used, *drawn, *top]) if len(used) + sum(map(len, drawn)) else np.eye(3)
-    return look_at(points, azimuth_deg, elevation_deg, width_px, round(width_px * 2 / 3))
+    return look_at(points, azimuth_deg, elevation_deg, width_px, round(width_px * _ASPECT))
+
+
+def layer_spread(mesh: MeshBlock) -> float:
+    """Factor on the heights of the layers: wide maps need more, or one layer hides the next."""
+    if not len(mesh.vertices_m):
+        return 1.0
+    low, high = np.percentile(mesh.vertices_m[:, :2], (1, 99), axis=0)
+    return float(np.clip(np.sqrt(np.prod(high - low)) / 5.5, 1.0, 1.7))
 
 
 def without_ceiling(mesh: MeshBlock, label_space: LabelSpace) -> Bool:
@@ -184,11 +193,12 @@ def _draw_names(axes: Any, lifted: LiftedGraph, eye: Eye, scale: float) -> None:
             continue
         pixels, depth = eye.project(nodes.positions_m)
         above = nodes.radius_m * eye.focal_px / np.maximum(depth, 0.1)
-        for k in np.argsort(depth, kind="stable"):
+        for k in np.argsort(-nodes.size_m3, kind="stable"):
             x, y = pixels[k] - [0.0, above[k] + 4.0 * scale]
             half = 0.36 * size * scale * 1.39 * len(nodes.labels[k]) * 0.9
             box = np.array([x - half, y - 1.5 * size * scale, x + half, y])
-            if layer == "objects" and any(_overlap(box, other) for other in taken):
+            is_vague = nodes.labels[k].startswith("other ")
+            if layer == "objects" and (is_vague or any(_overlap(box, o) for o in taken)):
                 continue
             taken.append(box)
             axes.text(

@@ -134,10 +134,17 @@ def render_mesh(
     # the light counts whole rooms, also the walls that the picture leaves out
     ambient = _ambient(o3d, _scene(o3d, mesh.vertices_m, faces), points, normal, seen)
     light = 0.62 * ambient + 0.38 * np.clip(normal @ _SUN, 0.0, 1.0) * (0.4 + 0.6 * ambient)
-    image[seen] = np.clip(colour * (0.22 + 0.95 * light[:, None]), 0, 255)
+    lit = colour * (0.22 + 0.95 * light[:, None])
+    image[seen] = np.clip(lit * _exposure(lit), 0, 255)
     return cv2.resize(image, (eye.width_px, eye.height_px), interpolation=cv2.INTER_AREA).astype(
         np.uint8
     )
+
+
+def _exposure(colours: F4) -> float:
+    """Gain that brings the bright parts of a dim recording near to paper white."""
+    bright = float(np.percentile(colours.max(axis=1), 93)) if len(colours) else 255.0
+    return float(np.clip(225.0 / max(bright, 1.0), 0.9, 2.2))
 
 
 def _scene(o3d: Any, vertices_m: F4, faces: Any) -> Any:

@@ -22,6 +22,7 @@ from mono_hydra.files.atomic import output_problem
 from mono_hydra.graph.scene_graph import SceneGraph
 from mono_hydra.labels.label_space import LabelSpace
 from mono_hydra.types import F8, Keyframe, MeshBlock
+from mono_hydra.view.floor_plan import door_line
 from mono_hydra.view.layers import corners_of_box, lift_graph
 from mono_hydra.view.observer import BlockIndex, StepLike
 from mono_hydra.view.rerun_blueprint import make_blueprint
@@ -63,6 +64,7 @@ class RerunLog:
         import rerun as rr
 
         self.rr = rr
+        self.name = name
         self.path = path
         self.view = view
         self.label_space = label_space
@@ -291,7 +293,9 @@ class RerunLog:
             )
         self._log_boxes(graph)
         self._log_plan(graph)
-        self._log("tree", rr.TextDocument(tree_markdown(graph), media_type="text/markdown"))
+        self._log(
+            "tree", rr.TextDocument(tree_markdown(graph, self.name), media_type="text/markdown")
+        )
 
     def _log_boxes(self, graph: SceneGraph) -> None:
         rr = self.rr
@@ -342,15 +346,21 @@ class RerunLog:
                 radii=0.015,
             ),
         )
-        doors = [door for _, _, edge in graph.edges("rooms") for door in edge.doors]
+        outline = dict(graph.items("rooms"))
+        doors = [
+            (door, [o for r in (a, b) if (o := outline[r].polygon_m) is not None])
+            for a, b, edge in graph.edges("rooms")
+            for door in edge.doors
+        ]
         self._log(
             "plan/doors",
-            rr.Points2D(
-                np.array([d.position_m[:2] for d in doors]).reshape(-1, 2) * down,
-                radii=[d.width_m / 2 for d in doors] or None,
+            rr.LineStrips2D(
+                [door_line(door, outlines) * down for door, outlines in doors],
                 colors=[255, 255, 255],
-                labels=[f"door {d.width_m:.2f} m" for d in doors],
+                radii=0.07,
+                labels=[f"door {door.width_m:.2f} m" for door, _ in doors],
                 show_labels=False,
+                draw_order=30.0,
             ),
         )
 

@@ -8,10 +8,10 @@ from mono_hydra.graph.scene_graph import SceneGraph
 from mono_hydra.io.tree_json import scene_tree
 
 
-def tree_markdown(graph: SceneGraph) -> str:
+def tree_markdown(graph: SceneGraph, title: str = "scene") -> str:
     """Nested list: rooms with size, their objects with confidence."""
     tree = scene_tree(graph)
-    lines = [f"# {tree['sequence'] or 'scene'}"]
+    lines = [f"# {tree['sequence'] or title}"]
     if tree["stand_in"]:
         lines.append("**Stand-in: a simulated scene, not the one asked for.**")
     lines.append(summary_line(tree))

@@ -6,7 +6,14 @@ import pytest
 from mono_hydra.graph.scene_graph import SceneGraph
 from mono_hydra.labels.label_space import load_label_space
 from mono_hydra.view.layers import lift_graph
-from mono_hydra.view.picture import PAPER, overview_eye, overview_image, trimmed, without_ceiling
+from mono_hydra.view.picture import (
+    PAPER,
+    layer_spread,
+    overview_eye,
+    overview_image,
+    trimmed,
+    without_ceiling,
+)
 from mono_hydra.view.raycast import look_at
 from tests.factories import flat_mesh, two_room_flat
 
@@ -51,8 +58,10 @@ def test_the_picture_shows_the_floor_where_it_is() -> None:
     pytest.importorskip("open3d")
     mesh, graph = flat_mesh(), two_room_flat()
     image = overview_image(mesh, graph, NYU40, width_px=320)
-    eye = overview_eye(mesh, lift_graph(graph, NYU40), without_ceiling(mesh, NYU40), 320)
-    assert image.shape == (213, 320, 3)
+    eye = overview_eye(
+        mesh, lift_graph(graph, NYU40, layer_spread(mesh)), without_ceiling(mesh, NYU40), 320
+    )
+    assert image.shape == (256, 320, 3)
     (pixel,), _ = eye.project(np.array([[3.6, 1.3, 0.0]]))  # open floor before the sofa
     r, g, b = image[round(pixel[1]), round(pixel[0])].astype(int)
     assert g > max(r, b) + 20  # the floor's green
