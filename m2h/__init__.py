@@ -1,0 +1,1 @@
+"""The multi-task network M2H; its code follows in a later version."""

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mono_hydra.errors import ConfigError
 
-
 _OVERLAYS = Path(__file__).parent / "configs"
 
 
@@ -148,8 +147,7 @@ _Loader.add_implicit_resolver(
 
 def parse_yaml(text: str) -> Any:
     """YAML text with floats such as 1e-3 read as numbers; whole numbers stay whole."""
-    value = yaml.load(text, Loader=_Loader)  # a SafeLoader subclass
-    return value
+    return yaml.load(text, Loader=_Loader)  # a SafeLoader subclass
 
 
 def load_config(files: tuple[Path | str, ...] = (), settings: tuple[str, ...] = ()) -> Config:

@@ -40,12 +40,11 @@ def problem_of(module: str) -> str | None:
 def main(argv: Sequence[str] = ()) -> int:
     """Print one line a package; exit 2 if something the main job needs is missing."""
     if list(argv) in (["-h"], ["--help"]):
-        print(
-            "usage: mono-hydra doctor\n\nImports each dependency on its own and names what is missing."
-        )
+        print("usage: mono-hydra doctor\n\nImports each dependency and names what is missing.")
         return 0
     print(
-        f"mono_hydra {mono_hydra.__version__}, Python {platform.python_version()}, {platform.platform()}"
+        f"mono_hydra {mono_hydra.__version__}, Python {platform.python_version()}, "
+        f"{platform.platform()}"
     )
     remedies = []
     for module, package in PACKAGES.items():

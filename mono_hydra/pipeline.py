@@ -145,7 +145,7 @@ class Pipeline:
         self._moved.extend(self.keyframes.correct(poses))
 
     def refuse(self) -> dict[BlockIndex, MeshBlock | None]:
-        """Fuse afresh now what corrected keyframes touched; returns the mesh blocks that changed."""
+        """Fuse afresh now what corrected keyframes touched; returns the changed mesh blocks."""
         moved, self._moved = self._moved, []
         changed_blocks = self.volume.refuse(moved, self.keyframes.get)
         changed_mesh = self.mesh.step(self.volume, changed_blocks)

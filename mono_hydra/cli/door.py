@@ -51,7 +51,7 @@ def enter(main: Main, argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         where = _save_traceback()
         print(
-            f"error: unexpected {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            f"error: unexpected {type(error).__name__}: {str(error).partition(chr(10))[0]}"
             f" (details in {where}; please report them with `python -m mono_hydra.doctor`)",
             file=sys.stderr,
         )

@@ -88,5 +88,5 @@ def print_known(data_root: Path | None) -> None:
         )
         print(f"{known.name:15} {known.card.title}; {state}")
     print(
-        "PATH            a folder (7-Scenes, ScanNet, TUM, EuRoC, images with depth), a .sens or a video file"
+        "PATH            a folder (7-Scenes, ScanNet, TUM, EuRoC, images), a .sens or a video file"
     )

@@ -117,7 +117,8 @@ def _check_choices(args: argparse.Namespace) -> None:
     ):
         if getattr(args, option) in missing:
             raise ConfigError(
-                f"--{option} {getattr(args, option)}: not part of this version; use --{option} {instead}"
+                f"--{option} {getattr(args, option)}: not part of this version; "
+                f"use --{option} {instead}"
             )
     mode = args.rerun.partition("=")[0]
     if mode not in {"save", "spawn", "serve", "connect", "off"}:
@@ -272,7 +273,10 @@ class Run:
     def _why_empty(self) -> str:
         reasons = self._skipped() or {"no frames at all": 0}
         text = ", ".join(f"{reason} ({n})" for reason, n in sorted(reasons.items()))
-        return f"{self.sequence.info.name}: no frame could be used: {text}; run scripts/check_sequence.py on it"
+        return (
+            f"{self.sequence.info.name}: no frame could be used: {text}; "
+            "run scripts/check_sequence.py on it"
+        )
 
     def _skipped(self) -> dict[str, int]:
         predictor = getattr(self.pipeline.predictor, "skipped", {})

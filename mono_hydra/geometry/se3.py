@@ -1,4 +1,4 @@
-"""Rigid motions as 4x4 float64 matrices; 6-vectors are (rotation, translation), right perturbation."""
+"""Rigid motions as 4x4 float64 matrices; 6-vectors are (rotation, translation), right side."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mono_hydra.types import F8
 
 
 def hat(w: F8) -> F8:
-    """(3, 3) matrix with hat(w) @ x == cross(w, x)."""
+    """Skew matrix (3, 3) whose product with x is the cross product of w and x."""
     return np.array([[0.0, -w[2], w[1]], [w[2], 0.0, -w[0]], [-w[1], w[0], 0.0]])
 
 

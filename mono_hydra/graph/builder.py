@@ -1,4 +1,4 @@
-"""The graph stage: places, objects and rooms of the newest keyframe, published as one scene graph."""
+"""The graph stage: places, objects and rooms, published as one scene graph."""
 
 from __future__ import annotations
 

@@ -23,12 +23,12 @@ RANK_OF_LAYER = {"agents": 2, "objects": 2, "places": 3, "rooms": 4, "buildings"
 
 
 def node_id(prefix: str, index: int) -> int:
-    """64-bit id of `prefix` and `index`; node_id("O", 3) is the fourth object."""
+    """Id (64 bit) of a prefix and an index: "O" and 3 give the fourth object."""
     return (ord(prefix) << 56) | index
 
 
 def index_of(node: int) -> int:
-    """Index of an id: index_of(node_id("O", 3)) == 3."""
+    """Index part of an id: 3 for the object O3."""
     return node & ((1 << 56) - 1)
 
 
@@ -162,7 +162,7 @@ _LAYER_OF_TYPE: dict[type, str] = {
 
 
 class SceneGraph:
-    """Nodes with typed attributes, sibling edges with typed attributes, one parent at most per node.
+    """Typed nodes and sibling edges; every node has one parent at most.
 
     `nx_graph` is the networkx view: node data {"layer", "attributes"}, edge data {"attributes"} for
     siblings and {"parent": id} for inter-layer edges. `metadata` is free, JSON-like.

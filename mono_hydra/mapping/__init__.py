@@ -1,0 +1,1 @@
+"""Keyframe store, voxel volume, mesh, re-fusion."""

@@ -47,23 +47,40 @@ class MeshBuilder:
         return changed
 
     def _extract(self, volume: Volume, index: BlockIndex, ijk: I8, slots: I4) -> MeshBlock | None:
+        b = volume.blocks
+        vertices, normals, rgb, labels, confidence, faces = self._out
         n_vertices, n_faces = kernels.extract(
             slots,
             ijk,
             volume.config.voxel_size_m,
             volume.config.min_weight,
-            *volume.blocks.arrays(),
+            b.sdf_m,
+            b.weights,
+            b.rgb_fixed,
+            b.label_ids,
+            b.label_evidence,
             self._table,
             self._edges,
             self._grid,
             self._vertex_of_edge,
-            *self._out,
+            vertices,
+            normals,
+            rgb,
+            labels,
+            confidence,
+            faces,
         )
         if n_faces == 0:
             return None
-        vertices, normals, rgb, labels, confidence = (a[:n_vertices].copy() for a in self._out[:5])
-        faces = self._out[5][:n_faces].copy()
-        return MeshBlock(index, vertices, normals, rgb, labels, confidence, faces)
+        return MeshBlock(
+            index,
+            vertices[:n_vertices].copy(),
+            normals[:n_vertices].copy(),
+            rgb[:n_vertices].copy(),
+            labels[:n_vertices].copy(),
+            confidence[:n_vertices].copy(),
+            faces[:n_faces].copy(),
+        )
 
     def merged(self) -> MeshBlock:
         """All blocks as one mesh: equal border vertices joined, normals smooth across borders."""
@@ -114,7 +131,8 @@ def _vertex_normals(vertices_m: F8, faces: I4) -> F4:
     normals = np.zeros_like(vertices_m)
     kernels.accumulate_normals(faces, vertices_m, normals)
     length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return (normals / np.maximum(length, 1e-12)).astype(np.float32)
+    smooth: F4 = (normals / np.maximum(length, 1e-12)).astype(np.float32)
+    return smooth
 
 
 _CUBE = np.array([[d & 1, d >> 1 & 1, d >> 2 & 1] for d in range(8)], np.int64)

@@ -1,0 +1,1 @@
+"""Simulated homes: plan, furniture, light, walk, sensors, truth."""
