@@ -103,18 +103,19 @@ class CameraEffects:
         if T_world_camera_at is not None and (shutter_s > 0.0 or o.readout_s > 0.0):
             linear = self._moved(linear, depth_m, stamp_s, shutter_s, T_world_camera_at)
         if o.softness_px > 0.0:
-            linear = cv2.GaussianBlur(linear, (3, 3), o.softness_px)
+            linear = np.asarray(cv2.GaussianBlur(linear, (3, 3), o.softness_px), np.float32)
         shutter_gain = max(shutter_s, 1e-3) / BASE_SHUTTER_S if o.max_shutter_s > 0.0 else 1.0
         sensor_gain = max(1.0, self.exposure / BASE_EXPOSURE / shutter_gain)
         rgb = np.empty(linear.shape, np.uint8)
+        gain = (self.exposure * self._white * self._cast).astype(np.float32)
         camera_kernels.expose_rows(
-            0, linear.shape[0], linear, (self.exposure * self._white * self._cast).astype(np.float32),
-            self._vignette, self._noise, int(self._rng.integers(NOISE_POOL)),
+            0, linear.shape[0], linear, gain, self._vignette, self._noise, int(self._rng.integers(NOISE_POOL)),
             o.shot_noise * np.sqrt(sensor_gain), o.read_noise * sensor_gain, self._curve, rgb,
         )  # fmt: skip
         if o.sharpening > 0.0:
             blurred = cv2.GaussianBlur(rgb, (0, 0), SHARPENING_PX)
-            rgb = cv2.addWeighted(rgb, 1.0 + o.sharpening, blurred, -o.sharpening, 0.0)
+            sharp = cv2.addWeighted(rgb, 1.0 + o.sharpening, blurred, -o.sharpening, 0.0)
+            rgb = np.asarray(sharp, np.uint8)
         return _through_jpeg(rgb, o.jpeg_quality) if o.jpeg_quality else rgb
 
     def _follow(self, wanted: float, white: F8, stamp_s: float) -> None:
@@ -172,7 +173,8 @@ def meter(linear: F4, compensation: float = 1.0, white_strength: float = 0.62) -
 
 def _through_jpeg(rgb: U1, quality: int) -> U1:
     _, data = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
+    image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(image[..., ::-1])
 
 
 def _pixels_per_slope(camera: Camera, rays: F8) -> F4:

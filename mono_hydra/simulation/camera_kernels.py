@@ -1,4 +1,4 @@
-"""Kernels of the simulated camera: motion during exposure and read-out, sensor noise, tone curve."""
+"""Kernels of the simulated camera: motion in exposure and read-out, sensor noise, tone curve."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mono_hydra.types import F4, F8, U1
 
 @njit(cache=True, nogil=True)
 def _bilinear(image: F4, u: float, v: float, out: F4) -> None:
-    """Add the bilinear value of image (H, W, 3) at pixel (u, v), clamped to the border, to out (3,)."""
+    """Add the bilinear value of image (H, W, 3) at pixel (u, v), kept inside, to out (3,)."""
     u = min(max(u, 0.0), image.shape[1] - 1.001)
     v = min(max(v, 0.0), image.shape[0] - 1.001)
     i = int(u)

@@ -1,7 +1,7 @@
 """Light of a house, baked once: lamps and windows with soft shadows, two bounces, an ambient floor.
 
-All light is stored as irradiance over pi (times reflectance = radiance) at the samples of a lattice
-on the surfaces. Windows are area lights with a sky above and a darker ground below the horizon; lamps
+All light is stored as irradiance over pi (times reflectance = radiance) at the samples of a
+lattice on the surfaces. Windows are area lights with a sky above and a darker ground below; lamps
 are spheres. Bounced light is gathered over the hemisphere of every sample and smoothed over
 neighbours on the surface, direct light keeps its edges. Samples inside furniture see back faces;
 they take the light of their neighbours, so that no dark rim creeps out from under things.
@@ -132,7 +132,7 @@ def bake_light(
 
 
 def _dim_outside(scene: HouseScene, glow: F4, level: float, sky: F8) -> None:
-    """Set what the view outside looks like: photographs hold more of it than the eye's ratio allows."""
+    """Set what the view outside looks like: a picture holds more of it than true light allows."""
     outside = _of_kind(scene, "outside")
     shown = np.minimum(level, sky.mean()) * sky / sky.mean()
     glow[outside] = shown.astype(np.float32) * (glow[outside] > 0.0)
@@ -185,7 +185,7 @@ class _Casters:
         return np.asarray(hit.numpy(), np.uint8)
 
     def first_hits(self, rays: F4) -> tuple[I8, F4, F4]:
-        """House triangle (N,) met first, -1 for none, weights (N, 2) of the place, distance (N,)."""
+        """House triangle (N,) met first, -1 for none, its weights (N, 2), distance (N,)."""
         hit = self._scene.cast_rays(self._tensor(rays))
         distance = hit["t_hit"].numpy()
         found = np.isfinite(distance)
@@ -315,7 +315,7 @@ def _with_bounces(
 def _hemispheres(
     scene: HouseScene, lattice: Lattice, casters: _Casters, n_rays: int
 ) -> tuple[I4, I8, F4]:
-    """Sample and triangle that each of the samples' rays meets; per sample their harmonic distance."""
+    """Sample and triangle that each ray meets; per sample the harmonic mean distance (S,)."""
     n = len(lattice.points_m)
     found, hits = np.empty(n * n_rays, np.int32), np.empty(n * n_rays, np.int64)
     room_m = np.empty(n, np.float32)

@@ -1,4 +1,4 @@
-"""Kernels of the light bake: lattice nodes, rays towards lamps and windows, gathering of bounces."""
+"""Kernels of the light bake: lattice nodes, rays to lamps and windows, gathering of bounces."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def place_nodes(
 def smooth_normals(
     place: I8, order: I8, start: I8, normal: F4, weighted: F4, part: I4, cosine: float, result: F4
 ) -> None:
-    """Corner normals (T, 3, 3): sums over the triangles of one part that meet in a place at flat angles.
+    """Corner normals (T, 3, 3): sums over triangles of one part that meet at flat angles.
 
     place (3T,): welded vertex of each corner; order, start: corners sorted by place.
     """
@@ -312,7 +312,7 @@ def add_unblocked(
 def gather_rays(
     first: int, last: int, points: F4, normals: F4, n_rays: int, lift_m: float, rays: F4
 ) -> None:
-    """Cosine-weighted rays of samples first..last: stratified by the R2 sequence, turned per sample."""
+    """Cosine-weighted rays of samples first..last: stratified, turned per sample."""
     for s in range(first, last):
         turn = _unit(s, 21)
         lift = _unit(s, 22)
@@ -386,7 +386,7 @@ def nearest_samples(
 def gather(
     n_rays: int,
     found: I4,
-    hit: I4,
+    hit: I8,
     albedo: F4,
     emission: F4,
     see_emission: U1,
@@ -397,7 +397,8 @@ def gather(
     """One bounce: mean over the rays of each sample of what the hit surfaces send back.
 
     found, hit (S * n_rays,): sample and triangle of the hit; albedo, emission (T, 3); light (S, 3)
-    irradiance over pi; see_emission (S,): whether glowing triangles count; miss (3,): beyond the house.
+    irradiance over pi; see_emission (S,): whether glowing triangles count; miss (3,):
+    beyond the house.
     """
     for s in range(result.shape[0]):
         for c in range(3):

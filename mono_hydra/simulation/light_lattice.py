@@ -1,7 +1,7 @@
 """Where light is stored: a small lattice on every triangle, its nodes shared where they coincide.
 
-Each triangle is read from its widest corner: `lattice[t] = (n_a, n_b)` cells along the two edges that
-leave it, (n_a + 1) (n_b + 1) nodes. Both halves of a rectangle thus have the same grid. Nodes that
+Each triangle is read from its widest corner: `cells[t] = (n_a, n_b)` along the two edges that leave
+it, (n_a + 1) (n_b + 1) nodes. Both halves of a rectangle thus have the same grid. Nodes that
 lie at one place with one normal share one *sample*, so light has no seams across triangles, and
 small details cost few samples.
 """
@@ -77,7 +77,7 @@ def _widest_corner(corners: F4) -> U1:
         ],
         axis=1,
     )
-    return np.argmax(np.round(opposite, 5), axis=1).astype(np.uint8)
+    return np.asarray(np.argmax(np.round(opposite, 5), axis=1), np.uint8)
 
 
 def _corner_normals(scene: HouseScene) -> F4:
@@ -167,4 +167,5 @@ def area_of_samples(scene: HouseScene, lattice: Lattice) -> F8:
     """(S,) surface that each sample stands for."""
     counts = (lattice.cells[:, 0] + 1).astype(np.int64) * (lattice.cells[:, 1] + 1)
     share = np.repeat(scene.area_m2 / counts, counts)
-    return np.bincount(lattice.sample_of_node, share, minlength=len(lattice.points_m))
+    area = np.bincount(lattice.sample_of_node, share, minlength=len(lattice.points_m))
+    return np.asarray(area, np.float64)

@@ -1,8 +1,8 @@
 """Every material of a house as textures in one flat atlas with mip levels.
 
-Tiling kinds share greyscale patterns (`surface_textures`): two channels, brightness and second-colour
-share, coloured per material. Kinds that fill a rectangle (`picture_textures`) hold their own colours.
-The number of variants is bounded, so that thirty rooms cost no more memory than three.
+Tiling kinds share grey patterns (`surface_textures`): two channels, brightness and second-colour
+share, coloured per material. Kinds that fill a rectangle (`picture_textures`) hold their own
+colours. The number of variants is bounded, so that thirty rooms cost no more memory than three.
 """
 
 from __future__ import annotations
@@ -156,8 +156,8 @@ def _paint(material: Material, key: tuple[object, ...]) -> U1:
 def _mean(image: U1, is_rectangle: bool) -> F8:
     """Linear mean colour of a rectangle, or (brightness, share) of a pattern."""
     if is_rectangle:
-        return to_linear(image[..., :3] / 255.0).mean(axis=(0, 1))
-    return image[..., :2].mean(axis=(0, 1)) / np.array([128.0, 255.0])
+        return np.asarray(to_linear(image[..., :3] / 255.0).mean(axis=(0, 1)))
+    return np.asarray(image[..., :2].mean(axis=(0, 1)) / np.array([128.0, 255.0]))
 
 
 def _pack(images: list[U1]) -> tuple[U1, I8, I4]:
@@ -174,7 +174,7 @@ def _pack(images: list[U1]) -> tuple[U1, I8, I4]:
             if level.shape[0] == 1:
                 break
             half = level.shape[0] // 2
-            level = cv2.resize(level, (half, half), interpolation=cv2.INTER_AREA)
-            level = level.reshape(half, half, CHANNELS)
+            smaller = cv2.resize(level, (half, half), interpolation=cv2.INTER_AREA)
+            level = np.asarray(smaller, np.uint8).reshape(half, half, CHANNELS)
     texels = np.concatenate(levels) if levels else np.zeros((1, CHANNELS), np.uint8)
     return texels, np.asarray(start, np.int64), np.asarray(size, np.int32)

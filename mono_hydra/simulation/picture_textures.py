@@ -1,4 +1,4 @@
-"""Images that fill one rectangle: paintings, screens, paper, book rows, rugs, clocks, the view outside.
+"""Images that fill one rectangle: paintings, screens, paper, books, rugs, clocks, the view outside.
 
 Row 0 is the bottom of the rectangle (texture v points up). Colours are display values 0..1.
 """
@@ -6,6 +6,7 @@ Row 0 is the bottom of the rectangle (texture v points up). Colours are display 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ def _canvas(colour: Colour | F8) -> F8:
     return np.full((N_PX, N_PX, 3), np.asarray(colour, np.float64))
 
 
-def _blend(image: F8, colour: F8 | Colour, share: F8) -> F8:
+def _blend(image: F8, colour: F8 | Colour, share: Any) -> F8:
     return np.asarray(image + (np.asarray(colour) - image) * np.clip(share, 0.0, 1.0)[..., None])
 
 
@@ -34,7 +35,7 @@ def _muted(rng: np.random.Generator, n: int, strength: float = 0.5) -> F8:
     """(n, 3) colours of limited saturation."""
     grey = rng.uniform(0.12, 0.9, (n, 1))
     tint = rng.uniform(-0.3, 0.3, (n, 3)) + np.array([0.05, 0.0, -0.05])
-    return np.clip(grey + strength * tint, 0.03, 0.95)
+    return np.asarray(np.clip(grey + strength * tint, 0.03, 0.95))
 
 
 def _landscape(rng: np.random.Generator) -> F8:
@@ -53,13 +54,13 @@ def _landscape(rng: np.random.Generator) -> F8:
         )
         mask = y > base + ridge[None, :]
         shade = 1.0 + 0.15 * filtered_noise(rng, N_PX, 14, 6)
-        image = np.where(mask[..., None], tint * shade[..., None], image)
+        image = np.asarray(np.where(mask[..., None], tint * shade[..., None], image))
     return image
 
 
 def _colour_fields(rng: np.random.Generator) -> F8:
     palette = _muted(rng, 6, 0.9)
-    image = _canvas(palette[0])
+    image: F8 = _canvas(palette[0])
     for colour in palette[1:]:
         x0, y0 = rng.integers(0, N_PX - 40, 2)
         w, h = rng.integers(30, 180, 2)
@@ -73,12 +74,12 @@ def _stripes(rng: np.random.Generator) -> F8:
     band = np.searchsorted(np.cumsum(widths)[:-1], (np.arange(N_PX) + 0.5) / N_PX)
     row = palette[band % 7]
     image = np.broadcast_to(row[None], (N_PX, N_PX, 3)).copy()
-    return image.swapaxes(0, 1).copy() if rng.random() < 0.5 else image
+    return np.asarray(image.swapaxes(0, 1).copy() if rng.random() < 0.5 else image)
 
 
 def _abstract(rng: np.random.Generator) -> F8:
     palette = _muted(rng, 4, 0.9)
-    image = _canvas(palette[0])
+    image: F8 = _canvas(palette[0])
     for colour in palette[1:]:
         image = _blend(image, colour, 2.0 * filtered_noise(rng, N_PX, 60, 40) - 0.3)
     for _ in range(int(rng.integers(4, 14))):

@@ -68,8 +68,10 @@ class Renderer:
             rooms=view.rooms,
         )
 
-    def shade(self, view: View, T_world_camera: F8, camera: Camera) -> F4:
-        """(H, W, 3) radiance of each pixel."""
+    def shade(
+        self, view: View, T_world_camera: F8, camera: Camera, *, smooth_edges: bool = True
+    ) -> F4:
+        """(H, W, 3) radiance of each pixel; outlines are anti-aliased with `smooth_edges`."""
         linear = np.empty((*view.depth_m.shape, 3), np.float32)
         surface = np.empty(view.depth_m.shape, np.int32)
         scene, atlas, light = self.scene, self.atlas, self.light
@@ -86,6 +88,8 @@ class Renderer:
             )  # fmt: skip
 
         self._by_rows(rows, linear.shape[0])
+        if not smooth_edges:
+            return linear
         smooth = np.empty_like(linear)
 
         def edges(first: int, last: int) -> None:
@@ -157,4 +161,4 @@ def _texture_density(scene: HouseScene) -> F4:
     """(T,) units of uv per metre of surface."""
     edge_a, edge_b = scene.uv[:, 1] - scene.uv[:, 0], scene.uv[:, 2] - scene.uv[:, 0]
     area = 0.5 * np.abs(edge_a[:, 0] * edge_b[:, 1] - edge_a[:, 1] * edge_b[:, 0])
-    return np.sqrt(area / scene.area_m2).astype(np.float32)
+    return np.asarray(np.sqrt(area / scene.area_m2), np.float32)

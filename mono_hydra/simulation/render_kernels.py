@@ -5,11 +5,12 @@ Rows are shaded independently of each other, so that threads may share an image 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
 from mono_hydra.types import F4, F8, I4, I8, U1
-
 
 ONE = np.float32(1.0)
 
@@ -55,7 +56,7 @@ def _fetch(texels: U1, start: int, size: int, x: float, y: float) -> tuple[float
 def sample_texture(
     texels: U1, start: int, size: int, u: float, v: float, footprint: float
 ) -> tuple[float, float, float]:
-    """Trilinear lookup of texel values 0..255; footprint: texels of the finest level in one pixel."""
+    """Trilinear lookup of texels 0..255; footprint: texels of the finest level in one pixel."""
     edge = size
     while footprint >= np.float32(2.0) and edge > 1:
         start += edge * edge
@@ -73,7 +74,7 @@ def sample_texture(
 
 @njit(cache=True, nogil=True)
 def lattice_light(
-    corner: int, n_a: int, n_b: int, start: int, nodes: F4, w1: float, w2: float
+    corner: int, n_a: int, n_b: int, start: int, nodes: F4, w1: Any, w2: Any
 ) -> tuple[float, float, float]:
     """Bilinear light of one triangle's lattice at the weights of its second and third corner."""
     w0 = ONE - w1 - w2
@@ -108,7 +109,7 @@ def lattice_light(
 
 @njit(cache=True, nogil=True)
 def _reflection(lights: F4, first: int, last: int, p: F8, r: F8, width: float, out: F4) -> None:
-    """Radiance of lamps and windows that a glossy surface at p mirrors towards direction r, into out (3,).
+    """Add the lamps and windows that a glossy surface at p mirrors along direction r to out (3,).
 
     lights rows: kind (0 lamp, 1 window), centre 3, radiance 3, radius or half width, half height,
     inward normal 3.
@@ -281,7 +282,7 @@ def shade_rows(
 
 @njit(cache=True, nogil=True)
 def soften_edges(row0: int, row1: int, linear: F4, surface: I4, depth_m: F4, smooth: F4) -> None:
-    """Copy rows, mixing pixels at outlines with their neighbours: one ray a pixel leaves steps there.
+    """Copy rows, mixing pixels at outlines with their neighbours: single rays leave steps there.
 
     surface (H, W): changes where another part or another facing begins. Neighbours count up to six
     times the pixel's own radiance, so that lamps keep their size.

@@ -1,8 +1,8 @@
 """Tiling surface patterns as two channels: brightness and the share of a material's second colour.
 
-Every pattern repeats without a seam: noise is filtered in the Fourier domain, shapes are drawn modulo
-the period. A pattern knows its period in metres, so that boards, tiles and threads have true sizes.
-Colours belong to the material, hence one pattern serves walls, sofas and floors of every colour.
+Every pattern repeats without a seam: noise is filtered in the Fourier domain, shapes are drawn
+modulo the period. A pattern knows its period in metres, so that boards, tiles and threads have true
+sizes. Colours belong to the material, hence one pattern serves walls, sofas and floors of every colour.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _paint(rng: np.random.Generator, n: int, period_m: float) -> Pattern:
     px = n / period_m
     mottle = filtered_noise(rng, n, 0.25 * px)
     roller = filtered_noise(rng, n, 0.012 * px, 0.03 * px)
-    return 1.0 + 0.018 * mottle + 0.012 * roller, _nothing(n)
+    return 1.0 + 0.007 * mottle + 0.010 * roller, _nothing(n)
 
 
 def _plaster(rng: np.random.Generator, n: int, period_m: float) -> Pattern:
@@ -54,7 +54,7 @@ def _plaster(rng: np.random.Generator, n: int, period_m: float) -> Pattern:
     height = filtered_noise(rng, n, 0.02 * px) + 0.6 * filtered_noise(rng, n, 0.05 * px)
     relief = np.roll(height, 1, axis=0) - np.roll(height, -1, axis=0)
     blotch = filtered_noise(rng, n, 0.3 * px)
-    return 1.0 + 0.05 * relief / max(float(relief.std()), 1e-9) + 0.025 * blotch, _nothing(n)
+    return 1.0 + 0.04 * relief / max(float(relief.std()), 1e-9) + 0.010 * blotch, _nothing(n)
 
 
 def _ceiling(rng: np.random.Generator, n: int, period_m: float) -> Pattern:
@@ -67,7 +67,8 @@ def _ceiling(rng: np.random.Generator, n: int, period_m: float) -> Pattern:
 def _grain(rng: np.random.Generator, n: int, n_rings: int, n_knots: int) -> tuple[F8, F8]:
     """Fine fibres and dark growth rings along u that flow around knots."""
     u, v = _grid(n)
-    warp = 0.02 * filtered_noise(rng, n, 0.5 * n, 0.12 * n)
+    warp = 0.03 * filtered_noise(rng, n, 0.5 * n, 0.12 * n)
+    warp = warp + 0.05 * filtered_noise(rng, n, 0.7 * n, 0.3 * n)
     dark = np.zeros((n, n))
     for _ in range(n_knots):
         cu, cv, size = rng.random(), rng.random(), 0.008 + 0.014 * rng.random()
@@ -84,7 +85,7 @@ def _grain(rng: np.random.Generator, n: int, n_rings: int, n_knots: int) -> tupl
 def _wood(rng: np.random.Generator, n: int, period_m: float) -> Pattern:
     fibre, rings = _grain(rng, n, max(4, round(period_m / 0.035)), int(rng.integers(0, 4)))
     broad = filtered_noise(rng, n, 0.6 * n, 0.15 * n)
-    return 1.0 + 0.07 * fibre + 0.06 * broad - 0.10 * rings, 0.55 * rings
+    return 1.0 + 0.07 * fibre + 0.06 * broad - 0.05 * rings, 0.32 * rings
 
 
 def _planks(rng: np.random.Generator, n: int, period_m: float) -> Pattern:
@@ -169,7 +170,7 @@ def _fabric(rng: np.random.Generator, n: int, period_m: float) -> Pattern:
     warp = filtered_noise(rng, n, 0.10 * px, 0.006 * px) + filtered_noise(
         rng, n, 0.006 * px, 0.10 * px
     )
-    brightness = 1.0 + 0.05 * weave + 0.045 * warp + 0.03 * filtered_noise(rng, n, 0.12 * px)
+    brightness = 1.0 + 0.05 * weave + 0.018 * warp + 0.02 * filtered_noise(rng, n, 0.12 * px)
     style = int(rng.integers(0, 6))
     mix = _nothing(n)
     count = max(1, round(period_m / float(rng.choice([0.06, 0.12, 0.25]))))
@@ -207,7 +208,7 @@ def _wallpaper(rng: np.random.Generator, n: int, period_m: float) -> Pattern:
         mix = _motifs(rng, n, count)
     elif style == 2:
         phase = (u * count) % 1.0
-        mix = ((phase < 0.06) | ((phase > 0.5) & (phase < 0.75))) * 0.8
+        mix = 0.8 * ((phase < 0.06) | ((phase > 0.5) & (phase < 0.75))).astype(np.float64)
     else:
         wave = np.sin(2 * np.pi * (count * v + 0.25 * np.sin(2 * np.pi * count * u)))
         mix = np.clip(2.5 * wave - 1.2, 0.0, 1.0)
@@ -237,7 +238,7 @@ def _metal(rng: np.random.Generator, n: int, period_m: float) -> Pattern:
 
 
 def _smooth(rng: np.random.Generator, n: int, period_m: float) -> Pattern:
-    return 1.0 + 0.012 * filtered_noise(rng, n, 0.2 * n), _nothing(n)
+    return 1.0 + 0.004 * filtered_noise(rng, n, 0.2 * n), _nothing(n)
 
 
 def _leaf(rng: np.random.Generator, n: int, period_m: float) -> Pattern:
