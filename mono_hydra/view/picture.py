@@ -12,7 +12,7 @@ from mono_hydra.graph.scene_graph import SceneGraph
 from mono_hydra.labels.label_space import LabelSpace
 from mono_hydra.types import F8, U1, Bool, MeshBlock
 from mono_hydra.view.layers import LiftedGraph, lift_graph
-from mono_hydra.view.raycast import Eye, look_at, render_mesh
+from mono_hydra.view.raycast import Eye, exposure, look_at, render_mesh
 
 PAPER = (250, 249, 246)
 _INK = "#262a34"
@@ -76,7 +76,8 @@ def overview_image(
     if eye is None:
         eye = overview_eye(mesh, lifted, keep, width_px, azimuth_deg, elevation_deg)
     rgb = label_space.palette[mesh.labels] if colour_by_label else None
-    image = render_mesh(mesh, eye, PAPER, keep=keep, rgb=rgb)
+    gain = 1.0 if colour_by_label else exposure(mesh)
+    image = render_mesh(mesh, eye, PAPER, keep=keep, rgb=rgb, gain=gain)
     return draw_graph(image, lifted, eye)
 
 
@@ -97,6 +98,7 @@ def overview_eye(
     width_px: int,
     azimuth_deg: float = -62.0,
     elevation_deg: float = 33.0,
+    height_px: int | None = None,
 ) -> Eye:
     """The view that holds the kept faces and all drawn nodes."""
     used = mesh.vertices_m[np.unique(mesh.faces[keep])].astype(np.float64)
@@ -104,7 +106,8 @@ def overview_eye(
     # room for names, which stand above their nodes
     top = [p + np.array([0.0, 0.0, 0.4]) for p in drawn]
     points = np.concatenate([used, *drawn, *top]) if len(used) + sum(map(len, drawn)) else np.eye(3)
-    return look_at(points, azimuth_deg, elevation_deg, width_px, round(width_px * _ASPECT))
+    height = round(width_px * _ASPECT) if height_px is None else height_px
+    return look_at(points, azimuth_deg, elevation_deg, width_px, height)
 
 
 def layer_spread(mesh: MeshBlock) -> float:
@@ -127,8 +130,18 @@ def without_ceiling(mesh: MeshBlock, label_space: LabelSpace) -> Bool:
     return np.asarray(is_ceiling[mesh.faces].sum(axis=1) < 2)
 
 
-def draw_graph(image: U1, lifted: LiftedGraph, eye: Eye) -> U1:
-    """The picture with nodes, edges and names of a lifted graph drawn over it."""
+def draw_graph(
+    image: U1, lifted: LiftedGraph, eye: Eye, path_m: F8 | None = None, text_scale: float = 1.0
+) -> U1:
+    """The picture with nodes, edges and names of a lifted graph drawn over it.
+
+    Args:
+        image: (H, W, 3) of the mesh.
+        lifted: what to draw.
+        eye: the view of the image.
+        path_m: (N, 3) camera path, drawn as a line.
+        text_scale: larger than 1 for small pictures.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.collections import LineCollection
     from matplotlib.figure import Figure
@@ -149,9 +162,11 @@ def draw_graph(image: U1, lifted: LiftedGraph, eye: Eye) -> U1:
         axes.add_collection(
             LineCollection(list(pixels), linewidths=width * scale, colors=colours, zorder=2)
         )
+    if path_m is not None and len(path_m) > 1:
+        axes.plot(*eye.project(path_m)[0].T, color="#e0522e", lw=2.2 * scale, zorder=2.5)
     for k, layer in enumerate(("objects", "places", "rooms", "buildings")):
         _draw_nodes(axes, lifted, layer, eye, scale, zorder=3 + k)
-    _draw_names(axes, lifted, eye, scale)
+    _draw_names(axes, lifted, eye, scale * text_scale)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 

@@ -97,6 +97,7 @@ def render_mesh(
     *,
     keep: Bool | None = None,
     rgb: U1 | None = None,
+    gain: float = 1.0,
 ) -> U1:
     """Picture (H, W, 3) of the front faces of a mesh.
 
@@ -106,6 +107,7 @@ def render_mesh(
         background: colour where nothing is hit.
         keep: (F,) bool, faces to draw; all by default.
         rgb: (V, 3) colours instead of the mesh's own.
+        gain: factor on the light.
 
     Raises:
         DependencyError: Open3D is missing.
@@ -134,17 +136,16 @@ def render_mesh(
     # the light counts whole rooms, also the walls that the picture leaves out
     ambient = _ambient(o3d, _scene(o3d, mesh.vertices_m, faces), points, normal, seen)
     light = 0.62 * ambient + 0.38 * np.clip(normal @ _SUN, 0.0, 1.0) * (0.4 + 0.6 * ambient)
-    lit = colour * (0.22 + 0.95 * light[:, None])
-    image[seen] = np.clip(lit * _exposure(lit), 0, 255)
+    image[seen] = np.clip(gain * colour * (0.22 + 0.95 * light[:, None]), 0, 255)
     return cv2.resize(image, (eye.width_px, eye.height_px), interpolation=cv2.INTER_AREA).astype(
         np.uint8
     )
 
 
-def _exposure(colours: F4) -> float:
+def exposure(mesh: MeshBlock) -> float:
     """Gain that brings the bright parts of a dim recording near to paper white."""
-    bright = float(np.percentile(colours.max(axis=1), 93)) if len(colours) else 255.0
-    return float(np.clip(225.0 / max(bright, 1.0), 0.9, 2.2))
+    bright = float(np.percentile(mesh.rgb.max(axis=1), 93)) if len(mesh.rgb) else 255.0
+    return float(np.clip(255.0 / max(bright, 1.0), 0.9, 2.2))
 
 
 def _scene(o3d: Any, vertices_m: F4, faces: Any) -> Any:
