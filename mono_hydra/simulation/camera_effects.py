@@ -108,8 +108,9 @@ class CameraEffects:
         sensor_gain = max(1.0, self.exposure / BASE_EXPOSURE / shutter_gain)
         rgb = np.empty(linear.shape, np.uint8)
         gain = (self.exposure * self._white * self._cast).astype(np.float32)
+        start = int(self._rng.integers(NOISE_POOL))
         camera_kernels.expose_rows(
-            0, linear.shape[0], linear, gain, self._vignette, self._noise, int(self._rng.integers(NOISE_POOL)),
+            0, linear.shape[0], linear, gain, self._vignette, self._noise, start,
             o.shot_noise * np.sqrt(sensor_gain), o.read_noise * sensor_gain, self._curve, rgb,
         )  # fmt: skip
         if o.sharpening > 0.0:

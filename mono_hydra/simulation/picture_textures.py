@@ -54,8 +54,8 @@ def _landscape(rng: np.random.Generator) -> F8:
         )
         mask = y > base + ridge[None, :]
         shade = 1.0 + 0.15 * filtered_noise(rng, N_PX, 14, 6)
-        image = np.asarray(np.where(mask[..., None], tint * shade[..., None], image))
-    return image
+        image = np.where(mask[..., None], tint * shade[..., None], image)
+    return np.asarray(image)
 
 
 def _colour_fields(rng: np.random.Generator) -> F8:

@@ -2,7 +2,7 @@
 
 Every pattern repeats without a seam: noise is filtered in the Fourier domain, shapes are drawn
 modulo the period. A pattern knows its period in metres, so that boards, tiles and threads have true
-sizes. Colours belong to the material, hence one pattern serves walls, sofas and floors of every colour.
+sizes. Colours belong to the material: one pattern serves walls, sofas and floors of every colour.
 """
 
 from __future__ import annotations
