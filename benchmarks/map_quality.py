@@ -26,7 +26,7 @@ from mono_hydra.evaluation.run import read_run
 from mono_hydra.evaluation.scores import score_run
 from mono_hydra.evaluation.summary import flatten
 from mono_hydra.evaluation.truth import Truth, read_truth
-from mono_hydra.simulation.generate import cache_folder
+from mono_hydra.simulation.generate import cache_folder, demo_sequence
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 PERCEPTION = {
@@ -113,14 +113,12 @@ def _one(home: Home, args: argparse.Namespace, root: Path) -> BenchmarkRun:
     """Simulate, map and score one home; what goes wrong is kept as the reason."""
     started_s = time.perf_counter()
     try:
-        if home.seed is not None and not (home.path / "sequence.yaml").is_file():
-            _simulate(home, args)
-        seq = str(home.path) if home.seed is not None else "demo"
+        _make(home, args)
         run = root / home.name
         if run.exists():
             shutil.rmtree(run)
         _command("run_sequence.py", [
-            "--seq", seq, "--poses", args.poses, *PERCEPTION[args.perception],
+            "--seq", str(home.path), "--poses", args.poses, *PERCEPTION[args.perception],
             *(word for setting in args.settings for word in ("--set", setting)),
             "--out", str(run), "--rerun", "off", "--quiet",
         ])  # fmt: skip
@@ -139,8 +137,14 @@ def _one(home: Home, args: argparse.Namespace, root: Path) -> BenchmarkRun:
     return BenchmarkRun(home.name, flat, home.seed, failure, {"missing": scores["missing"]})
 
 
-def _simulate(home: Home, args: argparse.Namespace) -> None:
+def _make(home: Home, args: argparse.Namespace) -> None:
+    """Simulate the home if the cache does not hold it."""
+    if (home.path / "sequence.yaml").is_file():
+        return
     say(f"{home.name}: simulating")
+    if home.seed is None:
+        demo_sequence()
+        return
     rooms = ["--rooms", str(args.rooms)] if args.rooms else []
     options = ["--seed", str(home.seed), "--kind", args.kind, *rooms, "--quiet"]
     home.path.parent.mkdir(parents=True, exist_ok=True)

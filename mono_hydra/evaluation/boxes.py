@@ -10,7 +10,7 @@ from mono_hydra.evaluation.alignment import Alignment
 from mono_hydra.evaluation.box_kernels import box_ious
 from mono_hydra.evaluation.graph_file import Node
 from mono_hydra.geometry.se3 import matrix_from_quat_xyzw
-from mono_hydra.types import F8
+from mono_hydra.types import F8, Bool
 
 MIN_EXTENT_M = 0.10  # thinner is noise at voxels of 5 cm
 
@@ -50,7 +50,7 @@ def _grown(boxes: F8) -> F8:
     return grown
 
 
-def contains(boxes: F8, points_m: F8, margin_m: float) -> F8:
+def contains(boxes: F8, points_m: F8, margin_m: float) -> Bool:
     """(M, N) bool: lies point n in box m grown by the margin on every side."""
     offset = points_m[None, :, :] - boxes[:, None, :3]
     c, s = np.cos(boxes[:, 6])[:, None], np.sin(boxes[:, 6])[:, None]

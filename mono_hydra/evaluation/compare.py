@@ -110,10 +110,10 @@ def best_rows(rows: list[Row], column: Column) -> set[int]:
         (k, v) for k, row in enumerate(rows)
         if not row.is_mean and (v := row.values[column.title]) is not None
     ]  # fmt: skip
-    if column.needs_complete and any(rows[k].is_complete for k, _ in candidates):
-        candidates = [(k, v) for k, v in candidates if rows[k].is_complete]
     if column.better == "neither" or len(candidates) < 2:
         return set()
+    if column.needs_complete and any(rows[k].is_complete for k, _ in candidates):
+        candidates = [(k, v) for k, v in candidates if rows[k].is_complete]
     sign = {"more": -1.0, "less": 1.0}.get(column.better)
     merit = [(abs(v) if sign is None else sign * v, k) for k, v in candidates]
     best = min(merit)[0]

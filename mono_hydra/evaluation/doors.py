@@ -107,7 +107,7 @@ def _score_positions(
     admissible = distance <= NEAR_M
     pairs = match(np.where(admissible, distance, 0.0)[:, passed], admissible[:, passed])
     matched = {i for i, _ in pairs}
-    ignored = admissible[:, ~passed].any(axis=1)
+    ignored = np.asarray(admissible[:, ~passed].any(axis=1))
     false = sum(i not in matched and not ignored[i] for i in range(len(estimated)))
     return precision_recall(len(pairs), false, int(passed.sum()) - len(pairs))
 

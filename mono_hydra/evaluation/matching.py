@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from mono_hydra.types import F8
+from mono_hydra.types import F8, Bool
 
 INADMISSIBLE = 1e6  # above any sum of costs, so that one more pair always pays
 
 
-def match(cost: F8, admissible: F8) -> list[tuple[int, int]]:
+def match(cost: F8, admissible: Bool) -> list[tuple[int, int]]:
     """Pairs (row, column), ascending.
 
     Args:

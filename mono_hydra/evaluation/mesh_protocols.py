@@ -24,6 +24,7 @@ from mono_hydra.types import F8, Bool
 ICP_DISTANCE_M = 0.1
 ICP_ITERATIONS = 50
 POINTS = 200_000
+ICP_POINTS = 50_000
 HIDDEN_M = 0.02
 EVERY_POSE = 5  # a surface is in sight of several neighbouring poses
 
@@ -41,18 +42,20 @@ def score_after_icp(surface: Surface, truth: Truth) -> dict[str, Any] | None:
     return _summary(accuracy_m, completeness_m)
 
 
-def score_protocol(surface: Surface, truth: Truth, protocol: str) -> dict[str, Any] | None:
+def score_protocol(
+    surface: Surface, truth: Truth, protocol: str, n_points: int = POINTS
+) -> dict[str, Any] | None:
     """Scores of a paper's protocol, `niceslam` or `gosurf`."""
     if truth.mesh is None or truth.samples is None or surface.is_empty:
         return None
     moved = Surface(_icp(surface, truth).points(surface.vertices_m), surface.faces)
     clouds = []
     for side in (moved, truth.mesh.surface):
-        points, _ = side.sample(2 * POINTS, np.random.default_rng(0))
+        points, _ = side.sample(2 * n_points, np.random.default_rng(0))
         points = points[in_view(points, truth.camera, truth.T_world_camera, truth.max_range_m)]
         if protocol == "gosurf":
             points = points[_in_sight(points, side, truth)]
-        clouds.append(points[:: max(1, len(points) // POINTS)][:POINTS])
+        clouds.append(points[:: max(1, len(points) // n_points)][:n_points])
     if min(map(len, clouds)) == 0:
         return None
     estimate, true = clouds
@@ -74,7 +77,7 @@ def _icp(surface: Surface, truth: Truth) -> Alignment:
     assert truth.samples is not None
     o3d = load_open3d()
     clouds = []
-    points, _ = surface.sample(POINTS, np.random.default_rng(0))
+    points, _ = surface.sample(ICP_POINTS, np.random.default_rng(0))
     for cloud_m in (points, truth.samples.points_m[truth.samples.is_seen]):
         cloud = o3d.geometry.PointCloud()
         cloud.points = o3d.utility.Vector3dVector(cloud_m)

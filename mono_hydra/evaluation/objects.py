@@ -44,7 +44,7 @@ class ObjectSet:
 class _Candidates:
     """Which pairs (estimate, truth) a score admits, and at what cost."""
 
-    admissible: F8  # (N, M) bool
+    admissible: Bool  # (N, M)
     cost: F8  # (N, M)
 
 
@@ -96,7 +96,7 @@ def matches_of(candidates: _Candidates, is_observable: Bool) -> Matches:
     found = match(candidates.cost[:, columns], candidates.admissible[:, columns])
     pairs = [(i, int(columns[j])) for i, j in found]
     matched = {i for i, _ in pairs}
-    fits_ignored = candidates.admissible[:, ~is_observable].any(axis=1)
+    fits_ignored = np.asarray(candidates.admissible[:, ~is_observable].any(axis=1))
     unmatched = [i for i in range(len(fits_ignored)) if i not in matched and not fits_ignored[i]]
     scores = precision_recall(len(pairs), len(unmatched), len(columns) - len(pairs))
     return Matches(pairs, unmatched, dict(scores))

@@ -140,7 +140,7 @@ def _passable(free_space: FreeSpace, radius_m: float) -> Bool:
 def _components(free_space: FreeSpace, radius_m: float) -> I8:
     """(X, Y, Z) number of the connected region a robot can be in, 0 where it cannot."""
     labels, _ = label_components(_passable(free_space, radius_m), np.ones((3, 3, 3)))
-    return labels.astype(np.int64)
+    return np.asarray(labels, np.int64)
 
 
 def _routes(places: PlaceSet, surface: Surface, starts_m: F8, goals_m: F8) -> tuple[F8, F8, Bool]:

@@ -57,10 +57,11 @@ class _Scoring:
         assert self.alignment is not None
         return self.alignment
 
-    def miss(self, name: str) -> None:
-        """Name a part that cannot be scored; returns nothing, which reads as null."""
+    def miss(self, name: str) -> dict[str, Any] | None:
+        """Name a part that cannot be scored; gives None, which reads as null."""
         if name not in self.missing:
             self.missing.append(name)
+        return None
 
 
 def score_run(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mono_hydra.open3d_import import load_open3d
-from mono_hydra.types import F8, I8
+from mono_hydra.types import F8, I8, Bool
 
 MIN_TRIANGLE_M2 = 1e-12
 OFF_SURFACE_M = 1e-3  # rays leave a surface from here, so that they do not meet it again
@@ -100,7 +100,7 @@ class Surface:
         kept = t_m <= reach_m[ray]
         return Crossings(ray[kept], t_m[kept], triangle[kept])
 
-    def blocked(self, starts_m: F8, ends_m: F8) -> F8:
+    def blocked(self, starts_m: F8, ends_m: F8) -> Bool:
         """(N,) bool: does the straight segment between the points meet the surface."""
         step = ends_m - starts_m
         length = np.linalg.norm(step, axis=1)
@@ -108,7 +108,7 @@ class Surface:
         t_m, _ = self.first_hit(starts_m, np.where(length[:, None] > 0.0, direction, [0, 0, 1.0]))
         return np.asarray(t_m < length)
 
-    def in_matter(self, points_m: F8) -> F8:
+    def in_matter(self, points_m: F8) -> Bool:
         """(N,) bool: do most rays from the point first meet a surface from behind."""
         directions = _sphere_directions(14)
         n, m = len(points_m), len(directions)
@@ -132,7 +132,7 @@ class Surface:
 
 def clean_surface(vertices_m: F8, faces: I8) -> tuple[Surface, I8]:
     """Surface without degenerate triangles and unused vertices, and the kept vertices (V,)."""
-    finite = np.isfinite(vertices_m).all(axis=1)
+    finite = np.asarray(np.isfinite(vertices_m).all(axis=1))
     rough = Surface(vertices_m, faces)
     faces = faces[(rough.areas_m2 >= MIN_TRIANGLE_M2) & finite[faces].all(axis=1)]
     kept = np.unique(faces)
@@ -149,7 +149,8 @@ def _stratified_choice(weights: F8, n: int, rng: np.random.Generator) -> I8:
     """N indices with probability by weight: one uniform draw in each of n equal strata."""
     cumulated = np.cumsum(weights)
     at = (np.arange(n) + rng.random(n)) / n * cumulated[-1]
-    return np.searchsorted(cumulated, at, side="right").clip(0, len(weights) - 1).astype(np.int64)
+    chosen = np.searchsorted(cumulated, at, side="right")
+    return np.asarray(chosen.clip(0, len(weights) - 1), np.int64)
 
 
 def _sphere_directions(n: int) -> F8:

@@ -151,7 +151,8 @@ class Truth:
     @cached_property
     def building(self) -> dict[str, Any] | None:
         """Storeys, rooms, doors."""
-        return self._json("rooms.json")
+        data: dict[str, Any] | None = self._json("rooms.json")
+        return data
 
     @cached_property
     def relations(self) -> list[tuple[int, str, int]] | None:
