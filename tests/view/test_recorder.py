@@ -84,6 +84,13 @@ def test_the_saved_configuration_loads_again(done: Path) -> None:
     assert "# poses: dataset" in (done / "config.yaml").read_text()
 
 
+@pytest.fixture
+def without_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture of a report takes seconds; one run of this file makes it."""
+    monkeypatch.setattr("mono_hydra.view.recorder.write_report", lambda *_: None)
+
+
+@pytest.mark.usefixtures("without_report")
 def test_a_stand_in_is_marked_in_every_record(tmp_path: Path) -> None:
     finish(recorded(tmp_path, stand_in=True))
     for name in ("metrics.json", "scene_tree.json", "status.json"):
@@ -98,6 +105,7 @@ def test_metrics_count_frames_and_time_the_stages(done: Path) -> None:
     assert metrics["duration_s"] == 2.75
 
 
+@pytest.mark.usefixtures("without_report")
 def test_results_are_the_same_bytes_every_time(done: Path, tmp_path: Path) -> None:
     finish(recorded(tmp_path))
     for file in ("scene_graph.json", "scene_tree.json", "mesh.ply", "trajectory.txt"):

@@ -79,11 +79,19 @@ def test_names_from_files_cannot_break_the_page() -> None:
     assert "<script>" not in report_html(run)
 
 
-def test_a_saved_run_gives_the_same_report(tmp_path: Path) -> None:
+def test_a_saved_run_gives_the_same_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mono_hydra.view.report._overview", lambda _: "")
     finish(recorded(tmp_path))
     run = load_run(tmp_path)
     assert run.metrics == json.loads((tmp_path / "metrics.json").read_text())
     assert run.mesh is not None
     assert all(a.crop_rgb is not None for _, a in run.graph.items("objects"))
     write_report(tmp_path / "again.html", run)
-    assert "living room" in (tmp_path / "again.html").read_text()
+    # crops are compressed once more and poses rounded: all but images and curves is equal
+    pages = [(tmp_path / name).read_text() for name in ("report.html", "again.html")]
+    first, again = (
+        re.sub(r'src="[^"]*"|<(?:path|g|use|text|clipPath|rect)\b[^>]*>', "", page)
+        for page in pages
+    )
+    assert first == again
+    assert len(first) > 10_000
