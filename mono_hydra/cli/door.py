@@ -72,6 +72,7 @@ def log_to(path: Path, *, quiet: bool) -> None:
     logger.setLevel(logging.DEBUG)
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
+        handler.close()
     to_file = logging.FileHandler(path, encoding="utf-8")
     to_file.setFormatter(
         logging.Formatter("%(relativeCreated)8d ms %(levelname)s %(name)s: %(message)s")
