@@ -30,6 +30,7 @@ class PerceptionConfig(Section):
 
     degrade: Literal["none", "network"] = "none"
     degrade_seed: int = Field(default=0, ge=0)
+    align: Literal["auto", "off"] = "auto"  # draw uncertain depth to planes; sensors: untouched
     max_depth_m: float = Field(default=10.0, gt=0.5)  # readings beyond are unknown
     sensor_depth_sigma: float = Field(default=0.01, gt=0.0)  # of ln depth
 

@@ -1,7 +1,7 @@
 """The figure of docs/architecture.md as a loop: one call a stage, nothing else.
 
-Sequence -> Tracker -> Predictor -> KeyframeStore -> Volume -> Mesh -> GraphBuilder -> SceneGraph;
-viewer, recorder, timer and progress bar observe the `Step` of each frame.
+Sequence -> Tracker -> Predictor -> Aligner -> KeyframeStore -> Volume -> Mesh -> GraphBuilder ->
+SceneGraph; viewer, recorder, timer and progress bar observe the `Step` of each frame.
 """
 
 from __future__ import annotations
@@ -36,6 +36,14 @@ class Predictor(Protocol):
 
     def step(self, frame: Frame, T_world_camera: F8) -> Prediction | None:
         """Prediction of a frame, None where there is none."""
+        ...
+
+
+class Aligner(Protocol):
+    """Makes depth of successive keyframes agree."""
+
+    def step(self, prediction: Prediction, tracked: TrackedPose) -> Prediction:
+        """The prediction, corrected by what earlier ones showed."""
         ...
 
 
@@ -85,11 +93,13 @@ class Pipeline:
         predictor: Predictor,
         observers: Sequence[Observer] = (),
         *,
+        aligner: Aligner | None = None,
         has_stamps: bool = True,
     ) -> None:
         self.config = config
         self.tracker = tracker
         self.predictor = predictor
+        self.aligner = aligner
         self.observers = list(observers)
         self.keyframe_policy = KeyframePolicy(config.keyframes, has_stamps=has_stamps)
         self.keyframes = KeyframeStore(config.keyframes, config.mapping.refusion_tolerance_m)
@@ -125,6 +135,9 @@ class Pipeline:
             self.lost["no depth"] = self.lost.get("no depth", 0) + 1
             return Step(frame, tracked, timing_ms=timer.ms)
         self.keyframe_policy.observe_depth(prediction.depth_m)
+        if self.aligner is not None:
+            prediction = self.aligner.step(prediction, tracked)
+            timer.lap("alignment")
         keyframe = self.keyframes.add(frame, prediction, tracked)
         timer.lap("keyframe")
         moved, self._moved = self._moved, []

@@ -206,6 +206,7 @@ def make_pipeline(
     observers: Rows[Observer] = (),
 ) -> Pipeline:
     """The pipeline for a recording with given poses and depth."""
+    from mono_hydra.perception.aligner import Aligner
     from mono_hydra.perception.given import GivenPredictor
     from mono_hydra.sequences.up import find_up
     from mono_hydra.tracking.given import GivenTracker
@@ -225,7 +226,13 @@ def make_pipeline(
 
         chosen = DegradedPredictor(predictor, label_space, config.perception)
     return Pipeline(
-        config, label_space, tracker, chosen, observers, has_stamps=sequence.info.has_stamps
+        config,
+        label_space,
+        tracker,
+        chosen,
+        observers,
+        aligner=Aligner(config.perception, label_space),
+        has_stamps=sequence.info.has_stamps,
     )
 
 
@@ -287,6 +294,8 @@ class Run:
         mesh = self.pipeline.mesh.merged()
         trajectory = self.pipeline.trajectory()
         skipped = self._skipped()
+        rooms = self.pipeline.graph.room_layer
+        curve = (rooms.curve.thresholds_m, rooms.curve.counts, rooms.delta_m) if rooms else None
         self.recorder.finish(
             graph,
             trajectory,
@@ -294,6 +303,7 @@ class Run:
             state=state,
             message=message,
             extra_metrics={"skipped": skipped},
+            room_curve=curve,
         )
         if self.rerun is not None:
             self.rerun.finish(graph, trajectory)
