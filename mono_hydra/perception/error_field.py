@@ -7,7 +7,7 @@ plus a smooth field over the surface. Rasmussen and Williams (2006), chapter 2.
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cholesky, solve_triangular
 
 from mono_hydra.types import F8, I4
 
@@ -45,9 +45,10 @@ def infer_error(
     K += np.where(shared, np.outer(known_sigma, known_sigma), 0.0)
     K[np.diag_indices(len(K))] += NUGGET**2
     cross = variance * _correlation(wanted_m, points_m)
-    factor = cho_factor(K, lower=True)
-    mean = cross @ cho_solve(factor, known)
-    explained = (cross * cho_solve(factor, cross.T).T).sum(axis=1)
+    L = cholesky(K, lower=True)
+    white = solve_triangular(L, cross.T, lower=True)
+    mean = solve_triangular(L, known, lower=True) @ white
+    explained = (white**2).sum(axis=0)
     return mean, np.clip(1.0 - explained / variance, (0.5 * NUGGET / sigma) ** 2, 1.0)
 
 
