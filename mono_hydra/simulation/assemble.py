@@ -76,8 +76,16 @@ def _add_item(
         T_item_child[:3, :3] = rotation(child.yaw_rad)
         T_item_child[:3, 3] = [child.x_m, child.y_m, child.z_m]
         owner = number if item.pieces else None
-        _add_item(contents, child.item, T_world_item @ T_item_child, yaw_rad + child.yaw_rad, room, owner,
-                  child.predicate if item.pieces else None, warmth)  # fmt: skip
+        _add_item(
+            contents,
+            child.item,
+            T_world_item @ T_item_child,
+            yaw_rad + child.yaw_rad,
+            room,
+            owner,
+            child.predicate if item.pieces else None,
+            warmth,
+        )
 
 
 def _parts(item: Item, T_world_item: F8, number: int, room: int) -> list[Part]:
@@ -96,8 +104,8 @@ def _parts(item: Item, T_world_item: F8, number: int, room: int) -> list[Part]:
 def neighbours(objects: list[ObjectTruth]) -> list[Relation]:
     """`next_to` and `against` among things that stand at one level of one room.
 
-    Two boxes within 0.3 m in plan that overlap in height are next to each other; within 0.06 m, one is
-    against the other (the smaller against the larger).
+    Two boxes within 0.3 m in plan that overlap in height are next to each other; within 0.06 m, one
+    is against the other (the smaller against the larger).
     """
     found: list[Relation] = []
     for i, a in enumerate(objects):
@@ -105,7 +113,8 @@ def neighbours(objects: list[ObjectTruth]) -> list[Relation]:
             if a.on != b.on or a.label in ("floor mat", "ceiling") or b.label == "floor mat":
                 continue
             overlap = min(a.center_m[2] + a.size_m[2] / 2, b.center_m[2] + b.size_m[2] / 2) - max(
-                a.center_m[2] - a.size_m[2] / 2, b.center_m[2] - b.size_m[2] / 2)  # fmt: skip
+                a.center_m[2] - a.size_m[2] / 2, b.center_m[2] - b.size_m[2] / 2
+            )
             if overlap <= 0.02:
                 continue
             gap = plan_gap(a, b)

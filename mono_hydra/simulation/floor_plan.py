@@ -1,7 +1,7 @@
 """Rooms on a 0.1 m grid: which purposes a house has and how they share its floor.
 
 A layout labels grid cells with room ids; borders between cells of different rooms are the centre
-lines of the walls. Rooms may therefore take any rectilinear shape, and are disjoint by construction.
+lines of the walls. Rooms may take any rectilinear shape, and are disjoint by construction.
 """
 
 from __future__ import annotations
@@ -14,12 +14,27 @@ from mono_hydra.types import I4
 
 CELL_M = 0.1
 AREA_M2 = {  # usual sizes
-    "living room": (16.0, 27.0), "kitchen": (8.0, 14.0), "bedroom": (10.0, 17.0), "bathroom": (5.0, 8.0),
-    "study": (8.0, 13.0), "dining room": (10.0, 16.0), "storage": (3.5, 5.0), "office": (11.0, 20.0),
-    "meeting room": (18.0, 32.0), "open space": (40.0, 62.0), "kitchenette": (8.0, 11.0),
-}  # fmt: skip
-WIDTH_M = {"bathroom": 1.9, "storage": 1.6, "kitchen": 2.5, "kitchenette": 2.4, "meeting room": 3.6,
-           "open space": 7.0, "living room": 3.6}  # fmt: skip
+    "living room": (16.0, 27.0),
+    "kitchen": (8.0, 14.0),
+    "bedroom": (10.0, 17.0),
+    "bathroom": (5.0, 8.0),
+    "study": (8.0, 13.0),
+    "dining room": (10.0, 16.0),
+    "storage": (3.5, 5.0),
+    "office": (11.0, 20.0),
+    "meeting room": (18.0, 32.0),
+    "open space": (40.0, 62.0),
+    "kitchenette": (8.0, 11.0),
+}
+WIDTH_M = {
+    "bathroom": 1.9,
+    "storage": 1.6,
+    "kitchen": 2.5,
+    "kitchenette": 2.4,
+    "meeting room": 3.6,
+    "open space": 7.0,
+    "living room": 3.6,
+}
 DEFAULT_WIDTH_M = 2.7
 WET_FIRST = ("storage", "bathroom", "kitchen", "kitchenette", "dining room")
 
@@ -101,7 +116,7 @@ def office_rooms(rng: np.random.Generator, n_rooms: int) -> list[str]:
     names = first + (["open space"] if n_rooms >= 11 else [])
     while len(names) < n_rooms:
         names.append("meeting room" if rng.random() < 0.12 else "office")
-    return names[: max(n_rooms - 1, 1)]
+    return names[: n_rooms if n_rooms <= 4 else n_rooms - 1]
 
 
 def draw_layout(rng: np.random.Generator, kind: str, n_rooms: int) -> list[Layout]:
@@ -198,7 +213,11 @@ def _band(
 ) -> tuple[tuple[float, float], float]:
     """Two rows of rooms along a corridor from x = 0; returns the corridor's y span and the top."""
     corridor = _snap(rng.uniform(1.5, 2.1) if is_office else rng.uniform(1.2, 1.6))
-    depth = [_snap(rng.uniform(3.6, 4.8) if is_office else rng.uniform(3.3, 4.3)) for _ in range(2)]
+    low_m, high_m = (3.6, 4.8) if is_office else (3.3, 4.3)
+    depth = [_snap(rng.uniform(low_m, high_m)) for _ in range(2)]
+    if not is_office:  # the largest room comes first, into the deeper row
+        depth = sorted(depth, reverse=True)
+        depth[0] = max(depth[0], 4.0)
     order = [names[i] for i in rng.permutation(len(names))]
     order.sort(key=lambda n: WET_FIRST.index(n) if n in WET_FIRST else len(WET_FIRST))
     rows: list[list[tuple[str, float]]] = [[], []]
@@ -292,7 +311,6 @@ def _open_plan(rng: np.random.Generator, n_rooms: int) -> Layout:
 
 def _two_storeys(rng: np.random.Generator, n_rooms: int) -> list[Layout]:
     """A staircase across the end of the corridor, at the same place on both storeys."""
-    n_rooms = max(n_rooms, 6)
     n_low = (n_rooms + 1) // 2
     low = ["living room", "kitchen", "study", "dining room", "bathroom", "storage"]
     high = ["bedroom", "bathroom", "bedroom", "study", "bedroom", "storage"]

@@ -24,20 +24,56 @@ from mono_hydra.simulation.room_space import (
 )
 
 Make = Callable[[np.random.Generator, Palette], Item]
+CURTAINS = ((0.86, 0.84, 0.78), (0.80, 0.77, 0.70), (0.72, 0.70, 0.66), (0.88, 0.86, 0.82))
 SAME_CLASS_GAP_M = 0.10  # a person counts nearer things of one class as one
 TABLE_THINGS: dict[str, tuple[Make, ...]] = {
-    "dining": (small.bowl, small.vase, small.cup, small.bottle, small.papers, small.cup, small.plant),
+    "dining": (
+        small.bowl,
+        small.vase,
+        small.cup,
+        small.bottle,
+        small.papers,
+        small.cup,
+        small.plant,
+    ),
     "coffee": (small.book_stack, small.cup, small.papers, small.bowl, small.plant, small.vase),
-    "desk": (wall.desk_lamp, small.papers, small.book_stack, small.cup, small.photo, small.plant, small.papers, small.bottle),
-    "sideboard": (wall.table_lamp, small.photo, small.vase, small.plant, small.book_stack, small.table_clock, small.carton, small.bowl),
+    "desk": (
+        wall.desk_lamp,
+        small.papers,
+        small.book_stack,
+        small.cup,
+        small.photo,
+        small.plant,
+        small.papers,
+        small.bottle,
+    ),
+    "sideboard": (
+        wall.table_lamp,
+        small.photo,
+        small.vase,
+        small.plant,
+        small.book_stack,
+        small.table_clock,
+        small.carton,
+        small.bowl,
+    ),
     "night": (wall.table_lamp, small.book_stack, small.cup, small.table_clock, small.photo),
-    "counter": (small.kettle, kitchen.microwave, kitchen.dish_rack, small.bottle, small.cup, small.bowl, small.plant, small.bottle),
+    "counter": (
+        small.kettle,
+        kitchen.microwave,
+        kitchen.dish_rack,
+        small.bottle,
+        small.cup,
+        small.bowl,
+        small.plant,
+        small.bottle,
+    ),
     "bath": (bath.soap, wall.pile_of_towels, bath.paper_roll, small.bottle),
     "meeting": (small.laptop, small.papers, small.cup, small.bottle, small.papers),
     "bed": (small.clothes_heap, small.book_stack, small.toy, small.bag, small.papers),
     "sofa": (small.clothes_heap, small.book_stack, small.papers, small.toy),
     "shelf": (small.carton, small.plant, small.vase, small.basket),
-}  # fmt: skip
+}
 
 
 def dress(space: RoomSpace, rng: np.random.Generator, palette: Palette, is_office: bool) -> None:
@@ -55,10 +91,21 @@ def dress(space: RoomSpace, rng: np.random.Generator, palette: Palette, is_offic
 def _kind_of_top(item: Item, surface: Surface, room: str) -> str | None:
     if surface.use == "bed":
         return "bed" if item.label == "bed" else "sofa"
-    by_label = {"desk": "desk", "counter": "counter", "night stand": "night", "dresser": "sideboard", "cabinet": "sideboard",
-                "bookshelf": "shelf", "refrigerator": "shelf", "other furniture": "bath", "shelves": "bath"}  # fmt: skip
+    by_label = {
+        "desk": "desk",
+        "counter": "counter",
+        "night stand": "night",
+        "dresser": "sideboard",
+        "cabinet": "sideboard",
+        "bookshelf": "shelf",
+        "refrigerator": "shelf",
+        "other furniture": "bath",
+        "shelves": "bath",
+    }
     if room == "bathroom":
         return "bath"
+    if item.label == "other furniture":
+        return "shelf"
     if item.label == "table":
         if room == "meeting room":
             return "meeting"
@@ -67,7 +114,7 @@ def _kind_of_top(item: Item, surface: Surface, room: str) -> str | None:
 
 
 def _load(space: RoomSpace, item: Item, rng: np.random.Generator, palette: Palette) -> None:
-    """Stand things on the surfaces of an item and of what belongs to it; they become its children."""
+    """Stand things on an item and on what belongs to it; they become its children."""
     for child in list(item.children):
         _load(space, child.item, rng, palette)
     for surface in item.surfaces:
@@ -248,7 +295,7 @@ def hang_curtains(space: RoomSpace, rng: np.random.Generator, palette: Palette) 
     style = str(rng.choice(["curtain", "blinds", "none"], p=[0.5, 0.28, 0.22]))
     if name in ("office", "meeting room", "open space", "kitchen", "bathroom", "kitchenette"):
         style = str(rng.choice(["blinds", "none"]))
-    rgb = pick(rng, (*palette.fabrics, *palette.accents, (0.86, 0.84, 0.78), (0.80, 0.77, 0.70)))
+    rgb = pick(rng, (*palette.fabrics, palette.accents[0], *CURTAINS))
     kind = "wallpaper" if rng.random() < 0.3 else "fabric"
     cloth = Material(kind, rgb, shade(rgb, 0.8), seed_of(rng), 0.5)
     for edge, at, o in space.windows:
@@ -312,8 +359,15 @@ def _curtain_pair(
 def lay_rugs(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
     """A rug before the sofa or beside the bed, a mat at the bath, a runner in the corridor."""
     name = space.room.name
-    sizes = {"living room": (1.7, 2.4, 1.2, 1.7), "bedroom": (1.2, 1.8, 0.7, 1.1), "bathroom": (0.6, 0.8, 0.4, 0.5),
-             "corridor": (0.6, 0.9, 0.4, 0.55), "kitchen": (0.7, 1.0, 0.45, 0.6), "study": (1.3, 1.9, 0.9, 1.2), "dining room": (1.6, 2.2, 1.2, 1.6)}  # fmt: skip
+    sizes = {
+        "living room": (1.7, 2.4, 1.2, 1.7),
+        "bedroom": (1.2, 1.8, 0.7, 1.1),
+        "bathroom": (0.6, 0.8, 0.4, 0.5),
+        "corridor": (0.6, 0.9, 0.4, 0.55),
+        "kitchen": (0.7, 1.0, 0.45, 0.6),
+        "study": (1.3, 1.9, 0.9, 1.2),
+        "dining room": (1.6, 2.2, 1.2, 1.6),
+    }
     if name not in sizes or rng.random() > 0.75:
         return
     l0, l1, w0, w1 = sizes[name]
@@ -374,7 +428,7 @@ def hang_ceiling_lamps(
             point = rng.uniform(low + 0.25, np.maximum(high - 0.25, low + 0.3))
             wanted = (low + high) / 2
             wanted[long_axis] = low[long_axis] + (k + 0.5) / n * (high - low)[long_axis]
-            point = wanted + 0.35 * (point - wanted) if best is None else point
+            point = wanted + 0.12 * (point - wanted) if best is None else point
             if (
                 not outlines.contains(polygon, point[None])[0]
                 or outlines.distance_to_edges(polygon, point[None])[0] < 0.4

@@ -9,7 +9,17 @@ from mono_hydra.simulation.furniture_storage import front, handle
 from mono_hydra.simulation.house import Material
 from mono_hydra.simulation.items import Child, Item, Surface
 from mono_hydra.simulation.palette import Palette, pick, seed_of, shade
-from mono_hydra.simulation.shapes import Shape, box, cylinder, lathe, ribbon, rod, rounded_box, tube
+from mono_hydra.simulation.shapes import (
+    Shape,
+    box,
+    cylinder,
+    lathe,
+    ribbon,
+    rod,
+    rounded_box,
+    solid,
+    tube,
+)
 
 WHITE = Material("ceramic", (0.90, 0.90, 0.89), gloss=0.7)
 
@@ -61,7 +71,6 @@ def bathtub(rng: np.random.Generator, palette: Palette, length: float) -> Item:
     faces = [np.stack([j * 4 + k, j * 4 + n, j * 4 + 4 + n], 1) for j in range(3)] + [
         np.stack([j * 4 + k, j * 4 + 4 + n, j * 4 + 4 + k], 1) for j in range(3)
     ]
-    from mono_hydra.simulation.shapes import solid
 
     item.add(
         WHITE,
@@ -115,14 +124,14 @@ def tub_with_curtain(rng: np.random.Generator, palette: Palette, length: float) 
             front_y + 0.055,
             0,
             0,
-            None if False else "on",
+            "on",
         )
     )
     return tub
 
 
 def shower(rng: np.random.Generator, palette: Palette) -> Item:
-    """A tray with a riser and a shower head, its curtain across the front; back in a corner at +y."""
+    """A tray with a riser and a shower head, its curtain across the front."""
     s = rng.uniform(0.8, 0.9)
     item = Item("other furniture", movable=False, front_m=0.4).add(
         WHITE, *tray(s / 2, s / 2, 0.05, 0.05, 0.12, 0.0)

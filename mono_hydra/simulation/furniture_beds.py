@@ -8,6 +8,7 @@ from mono_hydra.simulation.house import Material
 from mono_hydra.simulation.items import Child, Item, Surface
 from mono_hydra.simulation.palette import Palette, pick, seed_of, shade
 from mono_hydra.simulation.shapes import box, cushion, cylinder, mound, rod, rounded_box
+from mono_hydra.types import F8
 
 LINEN = (
     (0.86, 0.84, 0.80),
@@ -101,10 +102,8 @@ def _blanket(
 ) -> None:
     rgb = pick(rng, (*palette.fabrics, *palette.accents[:3], *LINEN))
     cloth = Material("fabric", rgb, shade(rgb, rng.uniform(0.7, 1.3)), seed_of(rng), 0.4)
-    xs, ys = (
-        np.linspace(-x - 0.035, x + 0.035, 21),
-        np.linspace(-y - 0.03, rng.uniform(0.25, 0.5), 25),
-    )
+    xs = _with_steep_ends(np.linspace(-x - 0.035, x + 0.035, 21), both=True)
+    ys = _with_steep_ends(np.linspace(-y - 0.03, rng.uniform(0.25, 0.5), 25), both=False)
     gx, gy = np.meshgrid(xs, ys, indexing="ij")
     folds = sum(
         rng.uniform(0.004, 0.009)
@@ -124,6 +123,12 @@ def _blanket(
                 0.025,
             ),
         )
+
+
+def _with_steep_ends(line_m: F8, both: bool) -> F8:
+    """Another grid line 12 mm inside the ends, so that the blanket falls steeply there."""
+    tail = [line_m[-1] - 0.012] if both else []
+    return np.concatenate([[line_m[0], line_m[0] + 0.012], line_m[1:-1], tail, [line_m[-1]]])
 
 
 def _pillows(

@@ -1,7 +1,7 @@
-"""Kitchens: a run of base cabinets under a worktop, sink, cooker, hood, refrigerator, wall cupboards.
+"""Kitchens: base cabinets under a worktop, sink, cooker, hood, refrigerator, wall cupboards.
 
-A touching run of cabinets is one object, its worktop another; the cooker and the refrigerator stand at
-the ends of the run.
+A touching run of cabinets is one object, its worktop another; the cooker and the refrigerator
+stand at the ends of the run.
 """
 
 from __future__ import annotations
@@ -12,7 +12,18 @@ from mono_hydra.simulation.furniture_storage import front, handle
 from mono_hydra.simulation.house import Material
 from mono_hydra.simulation.items import Child, Item, Surface
 from mono_hydra.simulation.palette import Palette, seed_of, shade
-from mono_hydra.simulation.shapes import Shape, box, cylinder, lathe, panel, rod, rounded_box, tube
+from mono_hydra.simulation.shapes import (
+    Shape,
+    box,
+    cylinder,
+    joined,
+    lathe,
+    panel,
+    rod,
+    rounded_box,
+    solid,
+    tube,
+)
 
 DEPTH_M = 0.6
 
@@ -149,7 +160,6 @@ def hood(rng: np.random.Generator, palette: Palette, ceiling_m: float) -> Item:
         np.array([[-0.3, -0.18], [0.3, -0.18], [0.3, 0.3], [-0.3, 0.3]]),
         np.array([[-0.14, 0.04], [0.14, 0.04], [0.14, 0.3], [-0.14, 0.3]]),
     )
-    from mono_hydra.simulation.shapes import solid
 
     vertices = np.concatenate(
         [
@@ -284,16 +294,19 @@ def basin(palette: Palette, w: float, d: float) -> Item:
 def tray(
     x: float, y: float, rim: float, floor_z: float, top_z: float, under_z: float
 ) -> list[Shape]:
-    """An open box of outer half sizes x, y with a rim, seen from above; walls go from top_z to floor_z."""
+    """An open box of outer half sizes x, y; its walls go from floor_z up to top_z."""
     under = min(under_z, floor_z - 0.01)
-    return [box((-x, -y, under), (x, y, floor_z)), box((-x, -y, floor_z), (-x + rim, y, top_z)), box((x - rim, -y, floor_z), (x, y, top_z)),
-            box((-x + rim, -y, floor_z), (x - rim, -y + rim, top_z)), box((-x + rim, y - rim, floor_z), (x - rim, y, top_z))]  # fmt: skip
+    return [
+        box((-x, -y, under), (x, y, floor_z)),
+        box((-x, -y, floor_z), (-x + rim, y, top_z)),
+        box((x - rim, -y, floor_z), (x, y, top_z)),
+        box((-x + rim, -y, floor_z), (x - rim, -y + rim, top_z)),
+        box((-x + rim, y - rim, floor_z), (x - rim, y, top_z)),
+    ]
 
 
 def tap(height: float = 0.26, reach: float = 0.17) -> Shape:
     """A curved tap standing at the origin, reaching to -y, with a lever."""
-    from mono_hydra.simulation.shapes import joined
-
     arc = [
         [0, -reach / 2 + reach / 2 * np.cos(a), height - 0.08 + 0.08 * np.sin(a)]
         for a in np.linspace(0, np.pi, 7)

@@ -29,9 +29,15 @@ def chair(rng: np.random.Generator, palette: Palette) -> Item:
 
 def _legs(half_x: float, half_y: float, top: float, splay: float, radius: float) -> list[Shape]:
     return [
-        rod((sx * (half_x + splay), sy * (half_y + splay), 0.0), (sx * half_x, sy * half_y, top), radius * 0.75, radius)
-        for sx in (-1, 1) for sy in (-1, 1)
-    ]  # fmt: skip
+        rod(
+            (sx * (half_x + splay), sy * (half_y + splay), 0.0),
+            (sx * half_x, sy * half_y, top),
+            radius * 0.75,
+            radius,
+        )
+        for sx in (-1, 1)
+        for sy in (-1, 1)
+    ]
 
 
 def _slat_chair(rng: np.random.Generator, palette: Palette) -> Item:
@@ -133,8 +139,16 @@ def _cross_chair(rng: np.random.Generator, palette: Palette) -> Item:
     item, r = Item("chair"), 0.012
     for sx in (-1, 1):
         x = sx * (w / 2 - r)
-        path = [[x, d / 2, r], [x, -d / 2 + 0.04, r], [x, -d / 2, 0.05], [x, -d / 2, seat - 0.05],
-                [x, -d / 2 + 0.05, seat - 0.02], [x, d / 2 - 0.05, seat - 0.02], [x, d / 2, seat + 0.04], [x, d / 2 + 0.05, top]]  # fmt: skip
+        path = [
+            [x, d / 2, r],
+            [x, -d / 2 + 0.04, r],
+            [x, -d / 2, 0.05],
+            [x, -d / 2, seat - 0.05],
+            [x, -d / 2 + 0.05, seat - 0.02],
+            [x, d / 2 - 0.05, seat - 0.02],
+            [x, d / 2, seat + 0.04],
+            [x, d / 2 + 0.05, top],
+        ]
         item.add(palette.steel(), tube(np.array(path), r, 8))
     item.add(palette.steel(), rod((-w / 2, d / 2, r), (w / 2, d / 2, r), r))
     cloth = palette.fabric(rng)

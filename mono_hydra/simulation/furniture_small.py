@@ -13,11 +13,33 @@ from mono_hydra.simulation.house import Material
 from mono_hydra.simulation.items import Item
 from mono_hydra.simulation.palette import Palette, pick, seed_of, shade
 from mono_hydra.simulation.shapes import (
-    Shape, box, cushion, cylinder, joined, lathe, mound, panel, prism, rod, rounded_box, sheet, solid, tube,
-)  # fmt: skip
+    Shape,
+    box,
+    cushion,
+    cylinder,
+    joined,
+    lathe,
+    mound,
+    panel,
+    prism,
+    rod,
+    rounded_box,
+    sheet,
+    solid,
+    tube,
+)
 
-SPINES = ((0.45, 0.14, 0.12), (0.15, 0.22, 0.34), (0.16, 0.28, 0.18), (0.72, 0.68, 0.58), (0.30, 0.20, 0.14),
-          (0.12, 0.12, 0.13), (0.62, 0.45, 0.18), (0.50, 0.52, 0.54), (0.80, 0.78, 0.72))  # fmt: skip
+SPINES = (
+    (0.45, 0.14, 0.12),
+    (0.15, 0.22, 0.34),
+    (0.16, 0.28, 0.18),
+    (0.72, 0.68, 0.58),
+    (0.30, 0.20, 0.14),
+    (0.12, 0.12, 0.13),
+    (0.62, 0.45, 0.18),
+    (0.50, 0.52, 0.54),
+    (0.80, 0.78, 0.72),
+)
 PAPER = Material("paint", (0.86, 0.84, 0.78))
 
 
@@ -361,22 +383,40 @@ def papers(rng: np.random.Generator, palette: Palette) -> Item:
 
 
 def clothes_heap(rng: np.random.Generator, palette: Palette, size: float = 0.4) -> Item:
-    """Crumpled clothes."""
-    xs, ys = np.linspace(-0.5, 0.5, 15) * size, np.linspace(-0.5, 0.5, 13) * size * 0.75
-    x, y = np.meshgrid(xs / size, ys / size / 0.75, indexing="ij")
-    dome = (
-        np.clip(1.0 - (2 * x) ** 2 - (2 * y) ** 2 + 0.15 * np.sin(9 * np.arctan2(y, x)), 0.0, 1.0)
-        ** 0.5
+    """Crumpled clothes: a low dome with folds and a wavy rim."""
+    n_around, n_rings = 28, 7
+    angle = np.arange(n_around) * 2.0 * np.pi / n_around
+    rim = (
+        0.5
+        * size
+        * (
+            1.0
+            + sum(
+                rng.uniform(0.03, 0.09) * np.sin(k * angle + rng.uniform(0, 6)) for k in (2, 3, 5)
+            )
+        )
     )
+    share = np.linspace(0.0, 1.0, n_rings + 1)[1:]
+    x = share[:, None] * rim * np.cos(angle)
+    y = 0.8 * share[:, None] * rim * np.sin(angle)
     folds = sum(
-        np.sin(rng.uniform(8, 24) * x + rng.uniform(8, 24) * y + rng.uniform(0, 6))
+        np.sin(rng.uniform(14, 38) * x + rng.uniform(14, 38) * y + rng.uniform(0, 6))
         for _ in range(4)
     )
-    height = size * (0.30 * dome + 0.035 * folds * np.minimum(dome * 2, 1.0)) + 0.004
-    body = mound(xs, ys, np.maximum(height, 0.004), 0.0)
-    keep = body.vertices_m[body.faces][:, :, 2].max(axis=1) > 0.0041
-    return Item("clothes", symmetry=1).add(
-        palette.accent(rng), Shape(body.vertices_m, body.faces[keep], body.uv[keep])
+    dome = np.sqrt(np.clip(1.0 - share**2, 0.0, 1.0))[:, None]
+    z = size * (0.26 * dome + 0.022 * folds * np.minimum(3.0 * dome, 1.0)) + 0.004
+    z[-1] = 0.0
+    top = np.array([[0.0, 0.0, size * 0.27], [0.0, 0.0, 0.0]])
+    vertices = np.concatenate([np.stack([x, y, np.maximum(z, 0.0)], axis=-1).reshape(-1, 3), top])
+    k, nxt, apex = np.arange(n_around), (np.arange(n_around) + 1) % n_around, n_around * n_rings
+    faces = [np.stack([np.full(n_around, apex), k, nxt], 1)]
+    for ring in range(n_rings - 1):
+        a, b = ring * n_around, (ring + 1) * n_around
+        faces += [np.stack([a + k, b + k, b + nxt], 1), np.stack([a + k, b + nxt, a + nxt], 1)]
+    last = (n_rings - 1) * n_around
+    faces.append(np.stack([np.full(n_around, apex + 1), last + nxt, last + k], 1))
+    return Item("clothes").add(
+        palette.accent(rng), solid(vertices, np.concatenate(faces).astype(np.int32))
     )
 
 
@@ -561,8 +601,17 @@ def kettle(rng: np.random.Generator, palette: Palette) -> Item:
 
 
 PROPS: tuple[Callable[[np.random.Generator, Palette], Item], ...] = (
-    cup, bowl, bottle, vase, plant, carton, book_stack, table_clock, photo, toy,
-)  # fmt: skip
+    cup,
+    bowl,
+    bottle,
+    vase,
+    plant,
+    carton,
+    book_stack,
+    table_clock,
+    photo,
+    toy,
+)
 
 
 def random_prop(

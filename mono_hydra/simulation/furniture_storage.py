@@ -173,8 +173,12 @@ def cabinet(
 def _frame(x0: float, x1: float, y: float, z0: float, z1: float) -> list[Shape]:
     """Rails and stiles on a door."""
     b = 0.055
-    return [box((x0, y, z0), (x0 + b, y + 0.012, z1)), box((x1 - b, y, z0), (x1, y + 0.012, z1)),
-            box((x0 + b, y, z0), (x1 - b, y + 0.012, z0 + b)), box((x0 + b, y, z1 - b), (x1 - b, y + 0.012, z1))]  # fmt: skip
+    return [
+        box((x0, y, z0), (x0 + b, y + 0.012, z1)),
+        box((x1 - b, y, z0), (x1, y + 0.012, z1)),
+        box((x0 + b, y, z0), (x1 - b, y + 0.012, z0 + b)),
+        box((x0 + b, y, z1 - b), (x1 - b, y + 0.012, z1)),
+    ]
 
 
 def wardrobe(rng: np.random.Generator, palette: Palette) -> Item:

@@ -131,7 +131,7 @@ def dining_table(rng: np.random.Generator, palette: Palette, seats: int) -> Item
     height = rng.uniform(0.72, 0.77)
     if seats <= 4 and rng.random() < 0.35:
         return round_table(rng, palette, rng.uniform(0.9, 1.15), height)
-    length = {2: rng.uniform(0.8, 1.0), 4: rng.uniform(1.2, 1.5), 6: rng.uniform(1.6, 2.0)}.get(
+    length = {2: rng.uniform(0.8, 1.0), 4: rng.uniform(1.25, 1.5), 6: rng.uniform(1.6, 2.0)}.get(
         seats, 0.33 * seats
     )
     make = trestle_table if rng.random() < 0.3 else four_leg_table

@@ -1,4 +1,4 @@
-"""Things that hang: pictures, mirrors, clocks, whiteboards, televisions, curtains, blinds, lamps, mats."""
+"""Things that hang or lie flat: pictures, mirrors, boards, curtains, blinds, lamps, mats."""
 
 from __future__ import annotations
 
@@ -33,8 +33,12 @@ def framed(
     thick: float = 0.025,
 ) -> Item:
     """A flat thing with a frame, its back at y = 0, its foot at z = 0."""
-    bars = [box((-w / 2, -thick, 0), (-w / 2 + border, 0, h)), box((w / 2 - border, -thick, 0), (w / 2, 0, h)),
-            box((-w / 2 + border, -thick, 0), (w / 2 - border, 0, border)), box((-w / 2 + border, -thick, h - border), (w / 2 - border, 0, h))]  # fmt: skip
+    bars = [
+        box((-w / 2, -thick, 0), (-w / 2 + border, 0, h)),
+        box((w / 2 - border, -thick, 0), (w / 2, 0, h)),
+        box((-w / 2 + border, -thick, 0), (w / 2 - border, 0, border)),
+        box((-w / 2 + border, -thick, h - border), (w / 2 - border, 0, h)),
+    ]
     item.add(frame, joined(*bars)).add(
         frame, box((-w / 2 + border, -thick * 0.55, border), (w / 2 - border, 0, h - border))
     )
@@ -350,7 +354,7 @@ def coat_hooks(rng: np.random.Generator, palette: Palette) -> Item:
     item = Item("other furniture", movable=False).add(
         palette.wood(rng), rounded_box((-w / 2, -0.02, 0.92), (w / 2, 0, 1.02), 0.005)
     )
-    n = int(w / 0.15)
+    n = max(int(w / 0.2), 3)
     xs = [-w / 2 + (k + 0.5) * w / n for k in range(n)]
     item.add(
         palette.steel(),
@@ -359,7 +363,8 @@ def coat_hooks(rng: np.random.Generator, palette: Palette) -> Item:
             for x in xs
         ),
     )
-    taken = xs[::2][: int(rng.integers(1, 4))]
+    # two coats hang apart, at the ends; nearer ones would be one heap to the eye
+    taken = [xs[0], xs[-1]][: 2 if w > 0.85 and rng.random() < 0.6 else 1]
     for x in taken:
         item.children.append(
             Child(coat(rng, palette), x, -0.1, 0.0, rng.uniform(-0.15, 0.15), "on")
@@ -370,11 +375,11 @@ def coat_hooks(rng: np.random.Generator, palette: Palette) -> Item:
 def coat(rng: np.random.Generator, palette: Palette) -> Item:
     """A hanging coat or dress; top at about z = 0.95."""
     cloth, h = palette.accent(rng), rng.uniform(0.7, 0.9)
-    wide, deep = rng.uniform(0.26, 0.34), rng.uniform(0.07, 0.1)
-    zs, n = np.array([0.0, 0.25, 0.55, 0.8, 0.93, 1.0]), 20
-    scale = np.array([1.0, 0.95, 0.85, 0.8, 0.45, 0.08])
+    wide, deep = rng.uniform(0.30, 0.36), rng.uniform(0.07, 0.09)
+    zs, n = np.array([0.0, 0.25, 0.55, 0.8, 0.9, 0.95, 1.0]), 24
+    scale = np.array([0.92, 0.88, 0.86, 0.95, 0.9, 0.5, 0.2])  # hem, waist, shoulders, collar
     angle = np.arange(n) * 2 * np.pi / n
-    fold = 1 + 0.10 * np.sin(7 * angle + rng.uniform(0, 6))
+    fold = 1 + 0.07 * np.sin(6 * angle + rng.uniform(0, 6))
     rings = [
         np.column_stack(
             [
@@ -387,7 +392,15 @@ def coat(rng: np.random.Generator, palette: Palette) -> Item:
     ]
     base = lathe([(1.0, float(z)) for z in zs], n)
     vertices = np.concatenate([[[0.0, 0.0, 0.96 - h]] * n, *rings, [[0.0, 0.0, 0.96]] * n])
-    return Item("clothes").add(cloth, Shape(vertices, base.faces, base.uv * 0.15))
+    item = Item("clothes").add(cloth, Shape(vertices, base.faces, base.uv * 0.15))
+    for s in (-1, 1):  # sleeves hang from the shoulders
+        path = [[s * 0.42 * wide, 0, 0.96 - 0.13 * h], [s * 0.54 * wide, 0, 0.96 - 0.25 * h]]
+        path += [
+            [s * 0.56 * wide, -0.02, 0.96 - 0.45 * h],
+            [s * 0.55 * wide, -0.03, 0.96 - 0.65 * h],
+        ]
+        item.add(cloth, tube(np.array(path), np.array([0.05, 0.05, 0.042, 0.038]), 10))
+    return item
 
 
 def towel(rng: np.random.Generator, palette: Palette) -> Item:

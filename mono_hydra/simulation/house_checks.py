@@ -32,7 +32,7 @@ def _rooms_overlap(house: House) -> list[str]:
         for b in house.rooms[i + 1 :]:
             if a.storey != b.storey:
                 continue
-            # rooms come from a grid: they overlap only if a corner or the inside point of one lies in the other
+            # rooms come from a grid: where two overlap, a corner of one lies in the other
             if (
                 outlines.contains(a.polygon_m, b.polygon_m).any()
                 or outlines.contains(b.polygon_m, a.polygon_m).any()
@@ -173,7 +173,7 @@ def _fill(
 
 
 def _cover_leaves(free: Bool, origin_m: F8, cell_m: float, house: House, floor_z_m: float) -> None:
-    """Open leaves stand on the floor too: cover every door-labelled triangle that is not in its frame."""
+    """Leaves and frames stand on the floor too: cover every door triangle below the head."""
     for part in house.parts:
         if part.label != "door":
             continue

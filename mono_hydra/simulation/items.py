@@ -1,7 +1,7 @@
 """A piece of furniture in its own frame: surfaces, what may stand on it, what belongs to it.
 
-Local frame: x to the right, the back at +y, the front at -y, z up from the floor; the footprint's middle
-is near the origin.
+Local frame: x to the right, the back at +y, the front at -y, z up from the floor; the middle of the
+footprint is near the origin.
 """
 
 from __future__ import annotations

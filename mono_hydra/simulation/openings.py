@@ -19,8 +19,14 @@ HUBS = (
     "kitchen",
     "kitchenette",
 )
-SILL_M = {"bathroom": (1.0, 1.1), "kitchen": (1.0, 1.1), "kitchenette": (1.0, 1.1), "living room": (0.0, 0.85),
-          "office": (0.6, 0.95), "meeting room": (0.5, 0.9)}  # fmt: skip
+SILL_M = {
+    "bathroom": (1.0, 1.1),
+    "kitchen": (1.0, 1.1),
+    "kitchenette": (1.0, 1.1),
+    "living room": (0.0, 0.85),
+    "office": (0.6, 0.95),
+    "meeting room": (0.5, 0.9),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +41,7 @@ class Opening:
     z0_m: float  # above the floor
     z1_m: float
     open_rad: float = np.pi
+    has_radiator: bool = False  # below a window
 
     @property
     def normal_m(self) -> F8:
@@ -74,8 +81,16 @@ def find_contacts(cells: I4) -> list[Contact]:
                 if a != b:
                     first = a if (a < b and a) or not b else b
                     rooms = (first, b if first == a else a)
-                    contacts.append(Contact(rooms, axis, line * CELL_M, (begin - 1) * CELL_M,
-                                            (end - 1) * CELL_M, first == a))  # fmt: skip
+                    contacts.append(
+                        Contact(
+                            rooms,
+                            axis,
+                            line * CELL_M,
+                            (begin - 1) * CELL_M,
+                            (end - 1) * CELL_M,
+                            first == a,
+                        )
+                    )
     return contacts
 
 
@@ -114,8 +129,9 @@ def choose_passages(
     for pair in sorted(inner):
         names = {layout.names[pair[0]], layout.names[pair[1]]}
         social = names <= {"living room", "kitchen", "dining room"}
-        if pair not in used and social and rng.random() < 0.6:
-            passages.append((inner[pair], "door"))
+        chance = 0.6 if social else 0.35 if names == {"bedroom", "bathroom"} else 0.0
+        if pair not in used and rng.random() < chance:
+            passages.append((inner[pair], "closed" if rng.random() < 0.4 else "door"))
     return passages
 
 
@@ -179,7 +195,8 @@ def _passage(
     names = [layout.names[i] for i in contact.rooms]
     social = set(names) <= {"living room", "kitchen", "dining room", "corridor", "staircase"}
     has_leaf = not (social and rng.random() < 0.35) and names != ["corridor", "corridor"]
-    candidates = []
+    has_leaf = has_leaf or kind == "closed"
+    candidates: list[tuple[float, int, float]] = []
     for _ in range(14):
         margin = rng.uniform(0.12, 0.3) + width / 2
         at = [low + margin, high - margin, rng.uniform(low, high)][
@@ -199,7 +216,7 @@ def _passage(
     hinge_low = at - low < high - at  # the leaf folds towards the nearer side wall
     along = _axis(contact) * (1.0 if hinge_low else -1.0)
     rooms = contact.rooms if into == contact.rooms[1] else contact.rooms[::-1]
-    angle = float(np.deg2rad(rng.uniform(75, 105)))
+    angle = 0.0 if kind == "closed" else float(np.deg2rad(rng.uniform(75, 105)))
     return Opening(
         "door" if has_leaf else "frame",
         (rooms[0], rooms[1]),
@@ -255,7 +272,19 @@ def _windows(
             normal = np.array([-along[1], along[0]])
             inward = _inward(wall)
             along = along if float(normal @ inward) > 0 else -along
-            found.append(Opening("window", (room, 0), _point(wall, at), along, width, sill, top))
+            warm = sill > 0.6 and name not in ("corridor", "staircase") and rng.random() < 0.5
+            found.append(
+                Opening(
+                    "window",
+                    (room, 0),
+                    _point(wall, at),
+                    along,
+                    width,
+                    sill,
+                    top,
+                    has_radiator=bool(warm),
+                )
+            )
     return found
 
 

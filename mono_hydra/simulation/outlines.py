@@ -41,7 +41,7 @@ def trace(cells: Bool, cell_m: float) -> F8:
     points = np.array(loop, float)
     before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
     turns = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
-    return points[np.abs(turns) > 1e-9] * cell_m
+    return np.asarray(points[np.abs(turns) > 1e-9] * cell_m)
 
 
 def inset(polygon_m: F8, distance_m: float) -> F8:
@@ -52,6 +52,14 @@ def inset(polygon_m: F8, distance_m: float) -> F8:
     before, after = np.roll(inward, 1, axis=0), inward
     share = 1.0 + np.einsum("ij,ij->i", before, after)
     return np.asarray(polygon_m + distance_m * (before + after) / share[:, None])
+
+
+def cut_corner(polygon_m: F8, corner: int, before_m: float, after_m: float) -> F8:
+    """A polygon with one corner replaced by an oblique edge."""
+    a, b, c = polygon_m[corner - 1], polygon_m[corner], polygon_m[(corner + 1) % len(polygon_m)]
+    first = b + (a - b) / np.linalg.norm(a - b) * before_m
+    second = b + (c - b) / np.linalg.norm(c - b) * after_m
+    return np.concatenate([polygon_m[:corner], [first, second], polygon_m[corner + 1 :]])
 
 
 def area(polygon_m: F8) -> float:

@@ -1,4 +1,4 @@
-"""The smallest house: one or two bare rooms with a table, a chair, a bed and a sofa, for fast tests."""
+"""The smallest house: one or two rooms with a table, a chair, a bed and a sofa, for tests."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def plain_house(n_rooms: int = 1) -> House:
         parts.append(_part(sill, FLOOR, "floor", 0, 0))
     parts += _window_parts(window_hole)
     window = Window(1, 1, np.array([2.5, 0.0, 1.5]), 1.6, 1.2, np.array([0.0, 1.0, 0.0]))
-    bed = (7.2 if two else 0.85, 2.95 if two else 2.95, 0.0, 2 if two else 1)
+    bed = (7.2 if two else 0.85, 2.95, 0.0, 2 if two else 1)
     placed = [
         ("table", (3.4, 1.7, 0.0, 1)),
         ("chair", (3.4, 2.45, 0.1, 1)),

@@ -26,8 +26,10 @@ __all__ = ["KINDS", "MAX_ROOMS", "demo_house", "make_house", "plain_house", "ste
 
 KINDS = ("flat", "office", "open_plan", "two_storey")
 MAX_ROOMS = 40
+MIN_TWO_STOREY = 6  # a room, a corridor and a staircase each
 MAX_DRAWS = 40
 DEMO_SEED = 8
+OBLIQUE_IN = ("living room", "bedroom", "study", "dining room", "office")
 
 
 def step_rng(seed: int, step: str) -> np.random.Generator:
@@ -52,6 +54,10 @@ def make_house(seed: int, kind: str = "flat", n_rooms: int | None = None) -> Hou
         )
     if n_rooms is not None and not 1 <= n_rooms <= MAX_ROOMS:
         raise SimulationError(f"simulation: {n_rooms} rooms; choose 1 to {MAX_ROOMS}")
+    if kind == "two_storey" and n_rooms is not None and n_rooms < MIN_TWO_STOREY:
+        raise SimulationError(
+            f"simulation: two storeys need at least {MIN_TWO_STOREY} rooms, {n_rooms} asked for"
+        )
     if seed < 0:
         raise SimulationError(f"simulation: seed {seed} is negative; choose 0 or more")
     count = n_rooms if n_rooms is not None else _usual_rooms(step_rng(seed, "rooms"), kind)
@@ -68,7 +74,8 @@ def make_house(seed: int, kind: str = "flat", n_rooms: int | None = None) -> Hou
             return house
         reasons.append(faults[0])
     raise SimulationError(
-        f"simulation: no valid {kind} of {count} rooms from seed {seed} ({reasons[-1]}); try another seed"
+        f"simulation: no valid {kind} of {count} rooms from seed {seed} ({reasons[-1]}); "
+        "try another seed"
     )
 
 
@@ -125,9 +132,19 @@ def _draw(seed: int, sub_seed: int, kind: str, n_rooms: int, redrawn: int) -> Ho
             dress(space, step_rng(sub_seed, f"furnish {room.id}"), taste, kind == "office")
             assemble.add_room(contents, space, step_rng(sub_seed, f"lamps {room.id}"))
     rooms = tuple(r for s in storeys for r in s.rooms)
-    return House(seed, kind, rooms, tuple(doors), tuple(windows), tuple(flights), tuple(parts + contents.parts),
-                 tuple(contents.objects), tuple(contents.lamps), tuple(contents.relations),
-                 {"redrawn": redrawn, "wall_m": wall_m, "outer_wall_m": outer_m})  # fmt: skip
+    return House(
+        seed,
+        kind,
+        rooms,
+        tuple(doors),
+        tuple(windows),
+        tuple(flights),
+        tuple(parts + contents.parts),
+        tuple(contents.objects),
+        tuple(contents.lamps),
+        tuple(contents.relations),
+        {"redrawn": redrawn, "wall_m": wall_m, "outer_wall_m": outer_m},
+    )
 
 
 def _storeys(
@@ -137,19 +154,42 @@ def _storeys(
     offset, floor_z = 0, 0.0
     layouts = draw_layout(step_rng(sub_seed, "layout"), kind, n_rooms)
     for k, raw in enumerate(layouts):
-        layout = Layout(np.where(raw.cells > 0, raw.cells + offset, 0).astype(np.int32),
-                        {i + offset: n for i, n in raw.names.items()},
-                        tuple((a + offset, b + offset) for a, b in raw.virtual),
-                        raw.stairwell + offset if raw.stairwell else 0)  # fmt: skip
+        layout = Layout(
+            np.where(raw.cells > 0, raw.cells + offset, 0).astype(np.int32),
+            {i + offset: n for i, n in raw.names.items()},
+            tuple((a + offset, b + offset) for a, b in raw.virtual),
+            raw.stairwell + offset if raw.stairwell else 0,
+        )
         openings = place_openings(step_rng(sub_seed, f"openings {k}"), layout, wall_m, height_m)
         rooms = []
         for i in sorted(layout.names):
             polygon = outlines.inset(outlines.trace(layout.cells == i, CELL_M), wall_m / 2)
+            near = [o for o in openings if i in o.rooms]
+            polygon = _maybe_oblique(
+                step_rng(sub_seed, f"corner {i}"), layout.names[i], polygon, near
+            )
             rooms.append(Room(i, layout.names[i], k, polygon, floor_z, floor_z + height_m))
         storeys.append(_Storey(layout, openings, rooms))
         offset += len(layout.names)
         floor_z += height_m + shell.SLAB_M
     return storeys
+
+
+def _maybe_oblique(
+    rng: np.random.Generator, name: str, polygon_m: F8, openings: list[Opening]
+) -> F8:
+    """Now and then a corner of a large room cut off, where no door or window is near."""
+    if name not in OBLIQUE_IN or rng.random() > 0.2:
+        return polygon_m
+    legs = rng.uniform(0.4, 0.9, 2)
+    for corner in rng.permutation(len(polygon_m)):
+        a, b, c = (polygon_m[(corner + k) % len(polygon_m)] for k in (-1, 0, 1))
+        is_convex = (b - a)[0] * (c - b)[1] - (b - a)[1] * (c - b)[0] > 0
+        is_long = min(np.linalg.norm(a - b), np.linalg.norm(c - b)) > 2.5
+        is_clear = all(np.linalg.norm(o.center_m - b) > o.width_m / 2 + 1.3 for o in openings)
+        if is_convex and is_long and is_clear:
+            return outlines.cut_corner(polygon_m, int(corner), float(legs[0]), float(legs[1]))
+    return polygon_m
 
 
 def _flight(storeys: list[_Storey]) -> stairs.Flight | None:
@@ -221,9 +261,14 @@ class _Fabric:
             )
             is_well = flight is not None and room.name == "staircase"
             hole = flight.well if flight is not None and is_well else None
-            parts += shell.room_shell(room, storey.openings, finish[room.id], self.wall_m,
-                                      floor_hole=hole if level == 1 else None,
-                                      ceiling_hole=hole if level == 0 else None)  # fmt: skip
+            parts += shell.room_shell(
+                room,
+                storey.openings,
+                finish[room.id],
+                self.wall_m,
+                floor_hole=hole if level == 1 else None,
+                ceiling_hole=hole if level == 0 else None,
+            )
         z = storey.rooms[0].floor_z_m
         by_id = {r.id: r for r in storey.rooms}
         for o in storey.openings:
@@ -231,8 +276,8 @@ class _Fabric:
                 parts += shell.window_parts(
                     o, z, self.wall_m, self.outer_m, finish[o.rooms[0]], self.joinery, rng
                 )
-                if 0.55 < o.z0_m and rng.random() < 0.6:
-                    pass
+                if o.has_radiator:
+                    parts.append(shell.radiator_part(o, z, self.wall_m, self.joinery))
                 windows.append(_window(o, len(windows) + 1, z))
                 continue
             side = _side_of(o, by_id)

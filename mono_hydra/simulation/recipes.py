@@ -42,7 +42,7 @@ def dining_group(
         if seats > 6
         else tables.dining_table(rng, palette, seats)
     )
-    low, high = table.own_bounds()
+    _low, high = table.own_bounds()
     x, y = float(high[0]), float(high[1])
     kind = int(rng.integers(2**31))
     children = [Child(table, 0.0, 0.0, 0.0, 0.0, None)]
@@ -51,7 +51,7 @@ def dining_group(
         spots = [(float(px), float(py), float(a)) for a, px, py in places]
     else:
         n_side = max((seats - 2) // 2, 1) if seats >= 6 else seats // 2
-        xs = (np.arange(n_side) + 0.5) / n_side * (2 * x - 0.2) - x + 0.1
+        xs = (np.arange(n_side) + 0.5) / n_side * 2 * x - x
         spots = [(float(v), -y, 0.0) for v in xs] + [(float(v), y, np.pi) for v in xs]
         if seats >= 6:
             spots += [(-x, 0.0, -np.pi / 2), (x, 0.0, np.pi / 2)]
@@ -59,8 +59,8 @@ def dining_group(
         if rng.random() < 0.06 and len(spots) > 2:
             continue
         chair = make_chair(np.random.default_rng(kind), palette)
-        c_low, c_high = chair.own_bounds()
-        # facing 0: the chair is on the -y side of the table and looks to +y, so it is turned half round
+        _c_low, _c_high = chair.own_bounds()
+        # facing 0: on the -y side of the table, looking to +y, hence turned half round
         out = rng.uniform(0.04, 0.16) + 0.1 * (make_chair is seating.office_chair)
         dx, dy = np.sin(facing), -np.cos(facing)
         reach = out + 0.12
@@ -94,11 +94,17 @@ def living_room(space: RoomSpace, rng: np.random.Generator, palette: Palette) ->
     if not place_along_walls(space, tv, rng, gap_m=0.04, prefer="middle", walls=opposite or None):
         place_along_walls(space, tv, rng, gap_m=0.04)
     may: list[tuple[float, Make, str]] = [
-        (0.95, storage.bookshelf, "any"), (0.7, lambda r, p: seating.sofa(r, p, 1), "corner"),
-        (0.75, wall.floor_lamp, "corner"), (0.8, lambda r, p: small.plant(r, p, True), "corner"),
-        (0.5, storage.sideboard, "middle"), (0.5, storage.bookshelf, "any"), (0.4, tables.side_table, "corner"),
-        (0.35, seating.ottoman, "any"), (0.4, small.basket, "corner"), (0.3, lambda r, p: small.plant(r, p, True), "corner"),
-    ]  # fmt: skip
+        (0.95, storage.bookshelf, "any"),
+        (0.7, lambda r, p: seating.sofa(r, p, 1), "corner"),
+        (0.75, wall.floor_lamp, "corner"),
+        (0.8, lambda r, p: small.plant(r, p, True), "corner"),
+        (0.5, storage.sideboard, "middle"),
+        (0.5, storage.bookshelf, "any"),
+        (0.4, tables.side_table, "corner"),
+        (0.35, seating.ottoman, "any"),
+        (0.4, small.basket, "corner"),
+        (0.3, lambda r, p: small.plant(r, p, True), "corner"),
+    ]
     _may(space, rng, palette, may)
     if area > 19 and rng.random() < 0.6:
         place_free(space, dining_group(rng, palette, 4), rng, margin_m=0.25, central=False)
@@ -107,8 +113,8 @@ def living_room(space: RoomSpace, rng: np.random.Generator, palette: Palette) ->
 def _sofa_set(rng: np.random.Generator, palette: Palette, seats: int) -> Item:
     """A sofa, a coffee table before it, at times an armchair to the side."""
     sofa, table = seating.sofa(rng, palette, seats), tables.coffee_table(rng, palette)
-    s_low, s_high = sofa.own_bounds()
-    t_low, t_high = table.own_bounds()
+    s_low, _s_high = sofa.own_bounds()
+    _t_low, t_high = table.own_bounds()
     at_y = float(s_low[1]) - rng.uniform(0.32, 0.42) - float(t_high[1])
     children = [Child(sofa, 0, 0, 0, 0, None)]
     if seats > 1 or rng.random() < 0.5:
@@ -157,10 +163,13 @@ def bedroom(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> Non
             break
     place_along_walls(space, storage.wardrobe(rng, palette), rng, prefer="corner")
     may: list[tuple[float, Make, str]] = [
-        (0.65, storage.dresser, "any"), (0.35, storage.bookshelf, "any"),
-        (0.4, lambda r, p: small.plant(r, p, True), "corner"), (0.35, lambda r, p: seating.sofa(r, p, 1), "corner"),
-        (0.4, small.basket, "corner"), (0.25, wall.floor_lamp, "corner"),
-    ]  # fmt: skip
+        (0.65, storage.dresser, "any"),
+        (0.35, storage.bookshelf, "any"),
+        (0.4, lambda r, p: small.plant(r, p, True), "corner"),
+        (0.35, lambda r, p: seating.sofa(r, p, 1), "corner"),
+        (0.4, small.basket, "corner"),
+        (0.25, wall.floor_lamp, "corner"),
+    ]
     if rng.random() < 0.4:
         place_along_walls(space, _desk_set(rng, palette), rng, prefer="window")
     _may(space, rng, palette, may)
@@ -168,11 +177,11 @@ def bedroom(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> Non
 
 def _bed_set(rng: np.random.Generator, palette: Palette, double: bool, stands: int) -> Item:
     bed = beds.bed(rng, palette, double)
-    low, high = bed.own_bounds()
+    _low, high = bed.own_bounds()
     children, seed = [Child(bed, 0, 0, 0, 0, None)], int(rng.integers(2**31))
     for side in (-1, 1) if stands == 2 else (int(rng.choice([-1, 1])),) if stands else ():
         stand = storage.night_stand(np.random.default_rng(seed), palette)
-        n_low, n_high = stand.own_bounds()
+        _n_low, n_high = stand.own_bounds()
         x = side * (float(high[0]) + rng.uniform(0.06, 0.12) + float(n_high[0]))
         children.append(Child(stand, x, float(high[1] - n_high[1]) - 0.01, 0, 0, None))
     return group(*children)
@@ -217,8 +226,16 @@ def kitchen_room(space: RoomSpace, rng: np.random.Generator, palette: Palette) -
     """The run along the longest free wall, a table if there is room."""
     windows = {i for i, _, _ in space.windows}
     plain = [w.index for w in space.walls if w.index not in windows]
-    for n, fridge, above, walls in ((5, True, True, plain), (4, True, True, plain), (3, True, True, plain), (5, True, False, None),
-                                    (4, True, False, None), (3, True, False, None), (3, False, True, plain), (2, False, False, None)):  # fmt: skip
+    for n, fridge, above, walls in (
+        (5, True, True, plain),
+        (4, True, True, plain),
+        (3, True, True, plain),
+        (5, True, False, None),
+        (4, True, False, None),
+        (3, True, False, None),
+        (3, False, True, plain),
+        (2, False, False, None),
+    ):
         run = kitchen.kitchen_run(
             rng, palette, n, space.height_m, bool(rng.random() < 0.5), fridge, above
         )
@@ -234,9 +251,12 @@ def kitchen_room(space: RoomSpace, rng: np.random.Generator, palette: Palette) -
         ):
             break
     may: list[tuple[float, Make, str]] = [
-        (0.3, storage.sideboard, "any"), (0.6, small.basket, "corner"), (0.25, kitchen.washing_machine, "corner"),
-        (0.4, seating.stool, "corner"), (0.3, storage.rack, "corner"),
-    ]  # fmt: skip
+        (0.3, storage.sideboard, "any"),
+        (0.6, small.basket, "corner"),
+        (0.25, kitchen.washing_machine, "corner"),
+        (0.4, seating.stool, "corner"),
+        (0.3, storage.rack, "corner"),
+    ]
     _may(space, rng, palette, may)
 
 
@@ -245,8 +265,17 @@ def dining_room(space: RoomSpace, rng: np.random.Generator, palette: Palette) ->
     for seats in (6, 4, 2):
         if place_free(space, dining_group(rng, palette, seats), rng, margin_m=0.25, tries=60):
             break
-    _may(space, rng, palette, [(0.85, storage.sideboard, "middle"), (0.6, lambda r, p: small.plant(r, p, True), "corner"),
-                               (0.4, storage.bookshelf, "any"), (0.4, wall.floor_lamp, "corner")])  # fmt: skip
+    _may(
+        space,
+        rng,
+        palette,
+        [
+            (0.85, storage.sideboard, "middle"),
+            (0.6, lambda r, p: small.plant(r, p, True), "corner"),
+            (0.4, storage.bookshelf, "any"),
+            (0.4, wall.floor_lamp, "corner"),
+        ],
+    )
 
 
 def bathroom(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
@@ -278,40 +307,97 @@ def bathroom(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> No
     place_along_walls(
         space, bath.toilet(rng, palette), rng, gap_m=0.01, prefer="far", side_gap_m=0.12
     )
-    _may(space, rng, palette, [(0.4, kitchen.washing_machine, "corner"), (0.6, small.basket, "corner"), (0.35, seating.stool, "corner"),
-                               (0.3, lambda r, p: storage.cabinet(r, p, 0.4, 0.34, 1.6), "corner")])  # fmt: skip
+    _may(
+        space,
+        rng,
+        palette,
+        [
+            (0.4, kitchen.washing_machine, "corner"),
+            (0.6, small.basket, "corner"),
+            (0.35, seating.stool, "corner"),
+            (0.3, lambda r, p: storage.cabinet(r, p, 0.4, 0.34, 1.6), "corner"),
+        ],
+    )
 
 
 def study(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
     """A desk at the window, shelves, an armchair."""
     place_along_walls(space, _desk_set(rng, palette), rng, prefer="window")
     place_along_walls(space, storage.bookshelf(rng, palette), rng)
-    _may(space, rng, palette, [(0.7, storage.bookshelf, "any"), (0.5, lambda r, p: seating.sofa(r, p, 1), "corner"), (0.6, small.basket, "corner"),
-                               (0.4, wall.floor_lamp, "corner"), (0.4, lambda r, p: small.plant(r, p, True), "corner"), (0.4, storage.sideboard, "any")])  # fmt: skip
+    _may(
+        space,
+        rng,
+        palette,
+        [
+            (0.7, storage.bookshelf, "any"),
+            (0.5, lambda r, p: seating.sofa(r, p, 1), "corner"),
+            (0.6, small.basket, "corner"),
+            (0.4, wall.floor_lamp, "corner"),
+            (0.4, lambda r, p: small.plant(r, p, True), "corner"),
+            (0.4, storage.sideboard, "any"),
+        ],
+    )
 
 
 def corridor(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
     """Narrow things only: a shoe cabinet, hooks with coats, a mat."""
     n = 1 + int(_area(space) / 6)
     for _ in range(n):
-        _may(space, rng, palette, [(0.6, lambda r, p: storage.cabinet(r, p, r.uniform(0.6, 0.9), 0.24, r.uniform(0.75, 1.0)), "any"),
-                                   (0.35, lambda r, p: small.plant(r, p, True), "corner")])  # fmt: skip
+        _may(
+            space,
+            rng,
+            palette,
+            [
+                (
+                    0.6,
+                    lambda r, p: storage.cabinet(
+                        r, p, r.uniform(0.6, 0.9), 0.24, r.uniform(0.75, 1.0)
+                    ),
+                    "any",
+                ),
+                (0.35, lambda r, p: small.plant(r, p, True), "corner"),
+            ],
+        )
 
 
 def storage_room(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
     """Racks and boxes."""
     for _ in range(2):
         place_along_walls(space, storage.rack(rng, palette), rng, prefer="far")
-    _may(space, rng, palette, [(0.6, lambda r, p: small.carton(r, p, 1.5), "corner"), (0.6, lambda r, p: small.carton(r, p, 1.6), "corner"),
-                               (0.4, kitchen.washing_machine, "corner"), (0.5, lambda r, p: storage.cabinet(r, p, 0.6, 0.4, 1.8), "corner")])  # fmt: skip
+    _may(
+        space,
+        rng,
+        palette,
+        [
+            (0.6, lambda r, p: small.carton(r, p, 1.5), "corner"),
+            (0.6, lambda r, p: small.carton(r, p, 1.6), "corner"),
+            (0.4, kitchen.washing_machine, "corner"),
+            (0.5, lambda r, p: storage.cabinet(r, p, 0.6, 0.4, 1.8), "corner"),
+        ],
+    )
 
 
 def office(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
     """One to three desks, cabinets, shelves."""
-    for _ in range(max(1, int(_area(space) / 7))):
+    for _ in range(max(1, int(_area(space) / 5.5))):
         place_along_walls(space, _desk_set(rng, palette), rng, prefer="window")
-    _may(space, rng, palette, [(0.7, storage.bookshelf, "any"), (0.6, lambda r, p: storage.cabinet(r, p, r.uniform(0.8, 1.2), 0.45, r.uniform(1.1, 1.9)), "any"),
-                               (0.7, small.basket, "corner"), (0.5, lambda r, p: small.plant(r, p, True), "corner"), (0.3, seating.chair, "any"), (0.3, storage.rack, "any")])  # fmt: skip
+    _may(
+        space,
+        rng,
+        palette,
+        [
+            (0.7, storage.bookshelf, "any"),
+            (
+                0.6,
+                lambda r, p: storage.cabinet(r, p, r.uniform(0.8, 1.2), 0.45, r.uniform(1.1, 1.9)),
+                "any",
+            ),
+            (0.7, small.basket, "corner"),
+            (0.5, lambda r, p: small.plant(r, p, True), "corner"),
+            (0.3, seating.chair, "any"),
+            (0.3, storage.rack, "any"),
+        ],
+    )
 
 
 def meeting_room(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
@@ -341,8 +427,18 @@ def open_space(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> 
             break
     for _ in range(3):
         place_along_walls(space, _desk_set(rng, palette), rng, prefer="window")
-    _may(space, rng, palette, [(0.8, storage.rack, "any"), (0.7, lambda r, p: storage.cabinet(r, p, 1.0, 0.45, 1.2), "any"), (0.8, small.basket, "corner"),
-                               (0.8, lambda r, p: small.plant(r, p, True), "corner"), (0.6, lambda r, p: seating.sofa(r, p, 2), "any")])  # fmt: skip
+    _may(
+        space,
+        rng,
+        palette,
+        [
+            (0.8, storage.rack, "any"),
+            (0.7, lambda r, p: storage.cabinet(r, p, 1.0, 0.45, 1.2), "any"),
+            (0.8, small.basket, "corner"),
+            (0.8, lambda r, p: small.plant(r, p, True), "corner"),
+            (0.6, lambda r, p: seating.sofa(r, p, 2), "any"),
+        ],
+    )
 
 
 def staircase(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
@@ -362,13 +458,29 @@ def loose_things(space: RoomSpace, rng: np.random.Generator, palette: Palette) -
     """Boxes, bags, shoes, toys on the floor near the walls."""
     name, area = space.room.name, _area(space)
     makes: dict[str, tuple[Make, ...]] = {
-        "living room": (small.bag, small.toy, lambda r, p: small.carton(r, p, 1.1), small.shoes, small.toy),
-        "bedroom": (small.clothes_heap, small.bag, small.shoes, small.carton, small.toy, small.shoes),
+        "living room": (
+            small.bag,
+            small.toy,
+            lambda r, p: small.carton(r, p, 1.1),
+            small.shoes,
+            small.toy,
+        ),
+        "bedroom": (
+            small.clothes_heap,
+            small.bag,
+            small.shoes,
+            small.carton,
+            small.toy,
+            small.shoes,
+        ),
         "bathroom": (small.clothes_heap, bath.paper_roll),
-        "corridor": (small.shoes, small.bag, small.shoes), "study": (small.bag, small.carton, small.book_stack),
-        "office": (small.bag, small.carton, small.book_stack), "open space": (small.bag, small.carton, small.bag),
-        "kitchen": (small.carton, small.bottle, small.bag), "storage": (lambda r, p: small.carton(r, p, 1.4), small.bag, small.shoes),
-    }  # fmt: skip
+        "corridor": (small.shoes, small.bag, small.shoes),
+        "study": (small.bag, small.carton, small.book_stack),
+        "office": (small.bag, small.carton, small.book_stack),
+        "open space": (small.bag, small.carton, small.bag),
+        "kitchen": (small.carton, small.bottle, small.bag),
+        "storage": (lambda r, p: small.carton(r, p, 1.4), small.bag, small.shoes),
+    }
     options = makes.get(name, (small.bag,))
     for _ in range(int(rng.integers(1, 3 + int(area / 7)))):
         make = options[int(rng.integers(len(options)))]
@@ -383,7 +495,17 @@ def loose_things(space: RoomSpace, rng: np.random.Generator, palette: Palette) -
 
 
 RECIPES: dict[str, Callable[[RoomSpace, np.random.Generator, Palette], None]] = {
-    "living room": living_room, "bedroom": bedroom, "kitchen": kitchen_room, "kitchenette": kitchen_room, "bathroom": bathroom,
-    "dining room": dining_room, "study": study, "corridor": corridor, "storage": storage_room, "office": office,
-    "meeting room": meeting_room, "open space": open_space, "staircase": staircase,
-}  # fmt: skip
+    "living room": living_room,
+    "bedroom": bedroom,
+    "kitchen": kitchen_room,
+    "kitchenette": kitchen_room,
+    "bathroom": bathroom,
+    "dining room": dining_room,
+    "study": study,
+    "corridor": corridor,
+    "storage": storage_room,
+    "office": office,
+    "meeting room": meeting_room,
+    "open space": open_space,
+    "staircase": staircase,
+}

@@ -1,4 +1,4 @@
-"""Where things may stand in one room: free rectangles, walls, doors, and a floor one can still walk.
+"""Where things may stand in one room: rectangles, walls, doors, and a floor one can walk.
 
 Furniture is kept as upright rectangles in plan with a height span. The floor test keeps every door
 joined to the main free floor of the room for a walker 0.6 m wide.
@@ -20,6 +20,7 @@ from mono_hydra.types import F8, Bool
 
 GRID_M = 0.1
 BODY_RADIUS_M = 0.3
+RADIATOR_M = 0.13
 HEAD_M = 1.9  # what hangs above does not block the floor
 Rectangle = tuple[float, float, float, float]
 
@@ -84,13 +85,13 @@ class RoomSpace:
             self._reserve(o)
         self.low = polygon.min(axis=0)
         shape = np.ceil((polygon.max(axis=0) - self.low) / GRID_M).astype(int) + 1
-        i, j = np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), indexing="ij")
-        self.cell_m = self.low + GRID_M * np.stack([i, j], axis=-1)
+        index = np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), indexing="ij")
+        self.cell_m = self.low + GRID_M * np.stack(index, axis=-1)
         points = self.cell_m.reshape(-1, 2)
         inside = outlines.contains(polygon, points) & (
             outlines.distance_to_edges(polygon, points) > BODY_RADIUS_M - 0.03
         )
-        self.open_floor: Bool = inside.reshape(i.shape)
+        self.open_floor: Bool = inside.reshape(index[0].shape)
         for r in self.stair_rects:
             self.open_floor &= ~self._near(r)
         self.floor = self.open_floor.copy()
@@ -109,6 +110,8 @@ class RoomSpace:
         )
         if o.kind == "window":
             self.windows.append((i, at, o))
+            if o.has_radiator:
+                self._cover(wall, at, 0.42 * o.width_m + 0.03, RADIATOR_M)
             return
         deep, left, right = 0.8, 0.05, 0.05
         if o.kind == "door":
@@ -126,6 +129,18 @@ class RoomSpace:
         )
         self.keep_free.append((*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist()))
         self.door_points.append(wall.start_m + wall.along * at + wall.inward * 0.4)
+
+    def _cover(self, wall: WallSpan, at: float, half: float, depth: float) -> None:
+        """Take the floor before a piece of wall for a radiator."""
+        corners = np.array(
+            [
+                wall.start_m + wall.along * (at + s) + wall.inward * d
+                for s in (-half, half)
+                for d in (0.0, depth)
+            ]
+        )
+        low, high = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+        self.solid.append((*low, *high, 0.0, 0.8))
 
     def _near(self, r: Rectangle, radius: float = BODY_RADIUS_M) -> Bool:
         dx = np.maximum(np.maximum(r[0] - self.cell_m[..., 0], self.cell_m[..., 0] - r[2]), 0.0)
@@ -165,7 +180,7 @@ class RoomSpace:
         return True
 
     def keeps_walkable(self, rects: list[Rectangle]) -> bool:
-        """Whether all doors stay joined, and most free floor with them, once `rects` are covered."""
+        """Whether all doors and most free floor stay joined once `rects` are covered."""
         floor = self.floor.copy()
         for r in rects:
             floor &= ~self._near(r)
@@ -265,7 +280,7 @@ def place_along_walls(
     rng: np.random.Generator,
     *,
     gap_m: float = 0.02,
-    side_gap_m: float = 0.03,
+    side_gap_m: float = 0.06,
     prefer: str = "any",
     walls: list[int] | None = None,
     tries: int = 10,
@@ -289,7 +304,7 @@ def place_along_walls(
         if (walls is not None and w.index not in walls) or w.length_m < width + 0.02:
             continue
         used = space.wall_used[w.index]
-        for s0 in np.arange(0.01, w.length_m - width, 0.08).tolist() + [w.length_m - width - 0.01]:
+        for s0 in [*np.arange(0.01, w.length_m - width, 0.08).tolist(), w.length_m - width - 0.01]:
             if any(
                 u[0] < s0 + width and s0 < u[1] and u[2] < high[2] and low[2] < u[3] for u in used
             ):

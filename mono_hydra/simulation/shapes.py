@@ -48,7 +48,9 @@ def rotation(angle_rad: float, axis: str = "z") -> F8:
 
 
 def joined(*shapes: Shape) -> Shape:
-    """Several shapes as one."""
+    """Several shapes as one; none at all give an empty shape."""
+    if not shapes:
+        return Shape(np.zeros((0, 3)), np.zeros((0, 3), np.int32), np.zeros((0, 3, 2)))
     offsets = np.cumsum([0, *(len(s.vertices_m) for s in shapes)])
     return Shape(
         np.concatenate([s.vertices_m for s in shapes]),
@@ -87,16 +89,14 @@ def box(low: tuple[float, float, float], high: tuple[float, float, float]) -> Sh
 def quad(corners_m: F8, unit_uv: bool = False) -> Shape:
     """One rectangle of four corners, counter-clockwise as seen; the first edge is u."""
     corners = np.asarray(corners_m, float)
-    u, v = np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[3] - corners[0])
-    if unit_uv:
-        u = v = 1.0
+    u, v = (1.0 if unit_uv else float(np.linalg.norm(corners[k] - corners[0])) for k in (1, 3))
     uv = np.array([[0, 0], [u, 0], [u, v], [0, v]], float)
     faces = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
     return Shape(corners, faces, uv[faces])
 
 
 def lathe(profile_m: list[tuple[float, float]], sides: int = 16) -> Shape:
-    """A body turned about z from (radius, height) points, listed from the bottom up along its outside.
+    """A body turned about z from (radius, height) points, listed from the bottom up outside.
 
     A first or last radius of 0 closes the body in a point, else it is closed by a flat disc.
     """
@@ -219,7 +219,7 @@ def grid_faces(n_x: int, n_y: int) -> I4:
 
 
 def mound(xs_m: F8, ys_m: F8, heights_m: F8, base_z_m: float) -> Shape:
-    """A closed body under a height field: heights_m (X, Y) over the grid, upright sides, no bottom hole."""
+    """A closed body with upright sides under a height field: heights_m (X, Y) over the grid."""
     n_x, n_y = len(xs_m), len(ys_m)
     x, y = np.meshgrid(xs_m, ys_m, indexing="ij")
     top = np.stack([x, y, heights_m], axis=-1).reshape(-1, 3)

@@ -1,7 +1,8 @@
-"""The fabric of a storey as triangles: walls, floors, ceilings, doors, windows, skirting, stairs well."""
+"""The fabric of a storey as triangles: walls, floors, ceilings, doors, windows, skirting."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,8 +122,8 @@ def _level(polygon_m: F8, z_m: float, up: bool, hole: Rectangle | None) -> Shape
     xs = sorted({low[0], hole[0], hole[2], high[0]})
     ys = sorted({low[1], hole[1], hole[3], high[1]})
     quads = []
-    for x0, x1 in zip(xs, xs[1:], strict=False):
-        for y0, y1 in zip(ys, ys[1:], strict=False):
+    for x0, x1 in itertools.pairwise(xs):
+        for y0, y1 in itertools.pairwise(ys):
             if hole[0] < (x0 + x1) / 2 < hole[2] and hole[1] < (y0 + y1) / 2 < hole[3]:
                 continue
             corners = np.array([[x0, y0, z_m], [x1, y0, z_m], [x1, y1, z_m], [x0, y1, z_m]])
@@ -161,7 +162,7 @@ def _bar(
 
 
 def in_frame(shape: Shape, opening: Opening, floor_z_m: float) -> Shape:
-    """A shape given along / across / up of an opening (origin: its middle, on the floor) in the world."""
+    """A shape along / across / up of an opening (origin: its middle, on the floor) in the world."""
     frame = np.array([[*opening.along_m, 0.0], [*opening.normal_m, 0.0], [0.0, 0.0, 1.0]])
     return Shape(
         shape.vertices_m @ frame + np.array([*opening.center_m, floor_z_m]), shape.faces, shape.uv
@@ -206,8 +207,11 @@ def door_parts(
     c, p = 0.065, 0.014  # casing: breadth, how far it stands off the wall
     casing = []
     for y0, y1 in ((-t - p, -t), (t, t + p)):
-        casing += [box((-w - c, y0, 0), (-w, y1, h + c)), box((w, y0, 0), (w + c, y1, h + c)),
-                   box((-w, y0, h), (w, y1, h + c))]  # fmt: skip
+        casing += [
+            box((-w - c, y0, 0), (-w, y1, h + c)),
+            box((w, y0, 0), (w + c, y1, h + c)),
+            box((-w, y0, h), (w, y1, h + c)),
+        ]
     parts.append(part(in_frame(joined(*casing), o, floor_z_m), joinery.frame, "door"))
     if o.kind == "door":
         for shape, material in _leaf(o, h, joinery, rng):
@@ -294,8 +298,12 @@ def window_parts(
 def _frame_bars(
     x0: float, x1: float, z0: float, z1: float, y0: float, y1: float, b: float
 ) -> list[Shape]:
-    return [box((x0, y0, z0), (x0 + b, y1, z1)), box((x1 - b, y0, z0), (x1, y1, z1)),
-            box((x0 + b, y0, z0), (x1 - b, y1, z0 + b)), box((x0 + b, y0, z1 - b), (x1 - b, y1, z1))]  # fmt: skip
+    return [
+        box((x0, y0, z0), (x0 + b, y1, z1)),
+        box((x1 - b, y0, z0), (x1, y1, z1)),
+        box((x0 + b, y0, z0), (x1 - b, y1, z0 + b)),
+        box((x0 + b, y0, z1 - b), (x1 - b, y1, z1)),
+    ]
 
 
 def radiator_part(o: Opening, floor_z_m: float, wall_m: float, joinery: Joinery) -> Part:

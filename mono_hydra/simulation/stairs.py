@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,10 +69,18 @@ def flight_parts(flight: Flight, tread: Material, riser: Material, room: int) ->
         rail.append(rod((x1 - 0.03, y, z - 0.01), (x1 - 0.03, y, z + 0.9), 0.014, sides=6))
     z0 = flight.floor_z_m + flight.rise_m
     last = 3 * ((flight.n_rises - 2) // 3)
-    rail.append(rod((x1 - 0.03, flight.y0_m + 0.5 * GOING_M, z0 + 0.9),
-                    (x1 - 0.03, flight.y0_m + (last + 0.5) * GOING_M, z0 + last * flight.rise_m + 0.9), 0.024))  # fmt: skip
-    return [part(joined(*blocks), riser, LABEL, 0, room), part(joined(*treads), tread, LABEL, 0, room),
-            part(joined(*rail), tread, LABEL, 0, room)]  # fmt: skip
+    rail.append(
+        rod(
+            (x1 - 0.03, flight.y0_m + 0.5 * GOING_M, z0 + 0.9),
+            (x1 - 0.03, flight.y0_m + (last + 0.5) * GOING_M, z0 + last * flight.rise_m + 0.9),
+            0.024,
+        )
+    )
+    return [
+        part(joined(*blocks), riser, LABEL, 0, room),
+        part(joined(*treads), tread, LABEL, 0, room),
+        part(joined(*rail), tread, LABEL, 0, room),
+    ]
 
 
 def well_parts(
@@ -87,16 +96,10 @@ def well_parts(
         ((x1, y1), (x1, y0)),
         ((x1, y0), (x0, y0)),
     ):
-        faces.append(
-            quad(
-                np.array([[ax, ay, low], [bx, by, low], [bx, by, high], [ax, ay, high]])[
-                    [1, 0, 3, 2]
-                ]
-            )
-        )
+        faces.append(quad(np.array([[ax, ay, low], [bx, by, low], [bx, by, high], [ax, ay, high]])))
     bars: list[Shape] = []
     corners = [(x0 + 0.03, y0 - 0.03), (x1 + 0.03, y0 - 0.03), (x1 + 0.03, y1 - 0.05)]
-    for (ax, ay), (bx, by) in zip(corners, corners[1:], strict=False):
+    for (ax, ay), (bx, by) in itertools.pairwise(corners):
         bars.append(
             rounded_box(
                 (min(ax, bx) - 0.025, min(ay, by) - 0.025, high + 0.92),

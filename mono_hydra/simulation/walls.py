@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from mono_hydra.simulation.shapes import Shape, joined, quad
@@ -26,8 +28,8 @@ def wall_face(start_m: F8, end_m: F8, foot_z_m: float, top_z_m: float, holes: li
     along = (end_m - start_m) / length
     cells = [
         (s0, s1, z0, z1)
-        for s0, s1 in zip(cuts_s, cuts_s[1:], strict=False)
-        for z0, z1 in zip(cuts_z, cuts_z[1:], strict=False)
+        for s0, s1 in itertools.pairwise(cuts_s)
+        for z0, z1 in itertools.pairwise(cuts_z)
         if not any(h[0] < (s0 + s1) / 2 < h[1] and h[2] < (z0 + z1) / 2 < h[3] for h in holes)
     ]
     shapes = []
