@@ -19,7 +19,7 @@ from mono_hydra.labels import LabelSpace
 from mono_hydra.perception import align_kernels as kernels
 from mono_hydra.perception.error_field import infer_error
 from mono_hydra.perception.planes import Kind, Plane
-from mono_hydra.types import F4, F8, I4, Bool, Prediction, TrackedPose
+from mono_hydra.types import F4, F8, I4, I8, Bool, Prediction, TrackedPose
 
 SENSOR_SIGMA = 0.03  # depth known this well is a sensor's and is left alone
 STRIDE_PX = 4  # planes are found and learnt on every fourth pixel of every fourth row
@@ -140,7 +140,7 @@ class Aligner:
         if samples.area_m2[of_kind].sum() < MIN_AREA_M2[kind]:
             return False
         view = samples.points_world_m[of_kind] - T[:3, 3]
-        found: tuple[float, F8, F8] | None = None
+        found: tuple[float, F8, I8] | None = None
         for normal in normals:
             distance = -(view @ normal)
             members = _densest(distance, samples.area_m2[of_kind], 1.5 * sigma)
@@ -232,10 +232,10 @@ class Aligner:
         count = np.bincount(key, minlength=size)
         ids = np.flatnonzero(count >= 4)
         known = np.bincount(key, residual[clear], minlength=size)[ids] / count[ids]
-        points = np.stack(
+        sums = np.stack(
             [np.bincount(key, centres[cell, k], minlength=size)[ids] for k in range(3)], axis=1
         )
-        points = points / count[ids][:, None]
+        points: F8 = sums.astype(np.float64) / count[ids][:, None]
         plane_of_known = (ids % n_planes).astype(np.int32)
         return infer_error(
             points, known, relative_sigma[plane_of_known] if len(ids) else np.zeros(0),
@@ -259,7 +259,7 @@ def _left(direction: F8) -> F8:
     return np.array([-direction[1], direction[0], 0.0])
 
 
-def _densest(distance_m: F8, area_m2: F8, width: float) -> F8:
+def _densest(distance_m: F8, area_m2: F8, width: float) -> I8:
     """Indices of the points whose ln distance lies in the window with the most area."""
     ahead = distance_m > 0.15
     log_distance = np.log(np.where(ahead, distance_m, 1.0))

@@ -56,7 +56,9 @@ class Waves:
     def __call__(self, points: F8, view: F8, k: int) -> F8:
         view = view / np.linalg.norm(view, axis=-1, keepdims=True)
         phase = points @ self.waves.T + view @ self.turns.T + self.phases
-        return 0.06 * np.sqrt(2.0 / 60) * np.cos(phase).sum(axis=-1) + self.scales[k]
+        return np.asarray(
+            0.06 * np.sqrt(2.0 / 60) * np.cos(phase).sum(axis=-1) + self.scales[k], dtype=float
+        )
 
 
 def predicted(depth_m: F8, labels: U1, sigma: float) -> Prediction:
