@@ -178,6 +178,8 @@ class GraphBuilder:
     def finish(self) -> SceneGraph:
         """Bring the rooms up to date and write the relations between objects."""
         if self.layer is not None:
+            self._objects = self.objects.finish()
+            self._publish_objects(self._objects)
             final = self.rooms.finish(self.layer, sorted(self._objects.items()))
             self._publish_rooms(final, self._objects)
         attributes = {index_of(n): a for n, a in self.graph.items("objects")}

@@ -17,7 +17,9 @@ from mono_hydra.types import F8, I4, I8, U1, Bool
 
 VOXEL_M = 0.025
 COARSE_M = 0.05
-HITS, MISSES = 0, 1  # columns of `counts`
+HITS, MISSES, WEIGHT = 0, 1, 2  # columns of `counts`
+SURE_M = 0.02  # errors below the voxel size count as this
+FULL_PRECISION = 400
 MIN_MISSES = 3  # fewer looks through a voxel may be pixels of its rim
 
 
@@ -40,6 +42,16 @@ class Observation:
         """Votes for the label."""
         return self.n_px * self.confidence
 
+    @property
+    def noise_m(self) -> float:
+        """Usual error of its points along the view, as predicted."""
+        return self.sigma * self.depth_m
+
+    @property
+    def precision(self) -> int:
+        """Weight of its points: the inverse variance, whole so that no order matters."""
+        return max(1, round(FULL_PRECISION * (SURE_M / max(self.noise_m, SURE_M)) ** 2))
+
     def points_world_m(self, T_world_camera: F8) -> F8:
         """(N, 3) points in the world."""
         points = self.points_mm.astype(np.float64) * 1e-3
@@ -54,7 +66,7 @@ class Instance:
     label: int
     observations: list[Observation] = field(default_factory=list)
     keys: I8 = field(default_factory=lambda: np.empty(0, np.int64))  # sorted voxel keys
-    counts: I4 = field(default_factory=lambda: np.empty((0, 2), np.int32))
+    counts: I4 = field(default_factory=lambda: np.empty((0, 3), np.int32))
     coarse_keys: I8 = field(default_factory=lambda: np.empty(0, np.int64))  # of solid voxels
     low_m: F8 = field(default_factory=lambda: np.full(3, np.inf))
     high_m: F8 = field(default_factory=lambda: np.full(3, -np.inf))
@@ -77,7 +89,13 @@ class Instance:
         """Usual error of its points along the view, as predicted."""
         if not self.observations:
             return 0.0
-        return float(np.median([o.sigma * o.depth_m for o in self.observations[-20:]]))
+        return float(np.median([o.noise_m for o in self.observations[-20:]]))
+
+    @property
+    def sureness(self) -> float:
+        """Mean confidence of its pixels in its label."""
+        weights = [o.n_px for o in self.observations]
+        return float(np.average([o.confidence for o in self.observations], weights=weights))
 
     def add(self, observation: Observation, T_world_camera: F8) -> None:
         """Count a view in."""
@@ -85,8 +103,9 @@ class Instance:
         self.label_votes[observation.label] += observation.weight
         points = observation.points_world_m(T_world_camera)
         keys = unique_keys(points, VOXEL_M)
-        counts = np.zeros((len(keys), 2), np.int32)
+        counts = np.zeros((len(keys), 3), np.int32)
         counts[:, HITS] = 1
+        counts[:, WEIGHT] = observation.precision
         self._merge(keys, counts)
         self.coarse_keys = np.union1d(self.coarse_keys, unique_keys(points, COARSE_M))
         self.low_m = np.minimum(self.low_m, points.min(axis=0))
@@ -113,7 +132,7 @@ class Instance:
 
     def _merge(self, keys: I8, counts: I4) -> None:
         merged = np.empty(len(self.keys) + len(keys), np.int64)
-        merged_counts = np.empty((len(merged), 2), np.int32)
+        merged_counts = np.empty((len(merged), 3), np.int32)
         n = kernels.merge_sorted(self.keys, self.counts, keys, counts, merged, merged_counts)
         if n != len(self.keys):
             self._rough_box = None

@@ -31,6 +31,9 @@ from mono_hydra.types import F8, U1, Bool, Keyframe
 SAME_PIECE_SHARE = 0.35  # overlap from which a segment belongs to an instance
 WELL_SEEN_SHARE = 0.75  # of an instance's voxels in view that are not hidden
 GAP_M = 0.04  # pieces farther apart than this are two
+MIN_SHARED_VOXELS = 8
+KNOWN_SHARE = 0.7  # error of a surface that several views agree on, against its best view's
+ALIGN_FROM_M = 0.03  # views whose points are more uncertain are moved onto the known surface
 SEARCH_M = 0.15
 LARGE_PART_SHARE = 0.12  # of the voxels
 CROP_PX = 96
@@ -43,6 +46,13 @@ class Look:
     hits: np.ndarray  # (C,) its seen voxels by component of the view
     n_seen: int
     n_hidden: int
+    seen_on: np.ndarray  # (V,) component of each seen voxel, -1 elsewhere
+    log_ratio: np.ndarray  # (V,) ln of its depth over the measured one, where seen
+
+    def scale_to(self, component: int) -> float | None:
+        """Factor on the depth of a component that brings it onto the voxels; None unknown."""
+        ratios = self.log_ratio[self.seen_on == component]
+        return float(np.exp(np.median(ratios))) if len(ratios) >= MIN_SHARED_VOXELS else None
 
     @property
     def is_good(self) -> bool:
@@ -67,11 +77,11 @@ class InstanceTracker:
         self._bounds = np.full((64, 6), np.inf)  # low, high by id
         self._together: dict[tuple[int, int], int] = {}
         self._apart: dict[tuple[int, int], int] = {}
-        self._pose_of: dict[int, F8] = {}
+        self.pose_of: dict[int, F8] = {}
 
     def add_view(self, keyframe: Keyframe) -> set[int]:
         """Track the instances into a view; returns the ids that may have changed."""
-        self._pose_of[keyframe.id] = keyframe.T_world_camera
+        self.pose_of[keyframe.id] = keyframe.T_world_camera
         segments = segment_view(
             keyframe,
             self._is_object,
@@ -108,6 +118,8 @@ class InstanceTracker:
             hits = np.zeros(segments.n_components, np.int32)
             labels = np.zeros(256, np.int32)
             state = np.zeros(len(instance.keys), np.uint8)
+            seen_on = np.empty(len(state), np.int32)
+            log_ratio = np.empty(len(state), np.float32)
             kernels.look_at_voxels(
                 instance.keys,
                 VOXEL_M,
@@ -122,6 +134,8 @@ class InstanceTracker:
                 hits,
                 labels,
                 state,
+                seen_on,
+                log_ratio,
             )
             counts = np.bincount(state, minlength=4)
             instance.seen_as += labels
@@ -129,7 +143,7 @@ class InstanceTracker:
                 instance.carve(state == 3)
                 self._set_bounds(instance)
                 carved.add(index)
-            looks[index] = Look(hits, int(counts[2]), int(counts[1]))
+            looks[index] = Look(hits, int(counts[2]), int(counts[1]), seen_on, log_ratio)
         return looks, carved
 
     def _in_view(self, T_camera_world: F8, keyframe: Keyframe) -> list[int]:
@@ -161,6 +175,8 @@ class InstanceTracker:
         low, high = points.min(axis=0) - SEARCH_M, points.max(axis=0) + SEARCH_M
         found: list[tuple[float, int]] = []
         near_of: dict[int, Bool] = {}
+        is_uncertain = segment.sigma * segment.depth_m > ALIGN_FROM_M
+        eye = keyframe.T_world_camera[:3, 3]
         for index in candidates:
             instance = self.instances[index]
             if instance.label != segment.label:
@@ -168,8 +184,10 @@ class InstanceTracker:
             if (instance.low_m > high).any() or (instance.high_m < low).any():
                 continue
             near = np.zeros(len(points), np.bool_)
-            share = kernels.near_any(points, instance.coarse_keys, COARSE_M, near) / len(points)
             look = looks[index]
+            scale = look.scale_to(segment.index) if is_uncertain else None
+            there = points if scale is None else eye + scale * (points - eye)
+            share = kernels.near_any(there, instance.coarse_keys, COARSE_M, near) / len(points)
             if look.n_seen >= 5:
                 share = max(share, look.hits[segment.index] / look.n_seen)
             if share >= SAME_PIECE_SHARE:
@@ -184,9 +202,9 @@ class InstanceTracker:
         for index in owners[1:]:
             mine = near_of[index] & free & ~near_of[owners[0]]
             if mine.any():
-                self._observe(index, segment, keyframe, mine)
+                self._observe(index, segment, keyframe, mine, looks[index])
                 free &= ~mine
-        self._observe(owners[0], segment, keyframe, free)
+        self._observe(owners[0], segment, keyframe, free, looks[owners[0]])
         return owners
 
     def _new_instance(self, label: int) -> Instance:
@@ -201,9 +219,17 @@ class InstanceTracker:
         self._bounds[instance.id, :3] = instance.low_m
         self._bounds[instance.id, 3:] = instance.high_m
 
-    def _observe(self, index: int, segment: Segment, keyframe: Keyframe, chosen: Bool) -> None:
+    def _observe(
+        self,
+        index: int,
+        segment: Segment,
+        keyframe: Keyframe,
+        chosen: Bool,
+        look: Look | None = None,
+    ) -> None:
         if not chosen.any():
             return
+        points = segment.points_m[chosen] * self._alignment(index, segment, look)
         observation = Observation(
             keyframe_id=keyframe.id,
             stamp_s=keyframe.stamp_s,
@@ -213,7 +239,7 @@ class InstanceTracker:
             sigma=segment.sigma,
             depth_m=segment.depth_m,
             border_share=segment.border_share,
-            points_mm=np.round(segment.points_m[chosen] * 1000).astype(np.int16),
+            points_mm=np.round(points * 1000).astype(np.int16),
         )
         instance = self.instances[index]
         instance.add(observation, keyframe.T_world_camera)
@@ -221,6 +247,22 @@ class InstanceTracker:
         score = segment.n_inner_px * (1.0 - segment.border_share)
         if score > 1.1 * instance.crop_score:
             instance.crop_rgb, instance.crop_score = crop(keyframe, segment), score
+
+    def _alignment(self, index: int, segment: Segment, look: Look | None) -> float:
+        """Factor that moves a segment's points along their rays towards the known surface.
+
+        Both are uncertain: the surface as its nearest view so far, the segment as stated. The
+        better known one moves less.
+        """
+        noise_m = segment.sigma * segment.depth_m
+        if look is None or noise_m <= ALIGN_FROM_M:
+            return 1.0
+        scale = look.scale_to(segment.index)
+        if scale is None:
+            return 1.0
+        known_m = min(o.noise_m for o in self.instances[index].observations) * KNOWN_SHARE
+        gain = noise_m**2 / (noise_m**2 + known_m**2)
+        return float(scale**gain)
 
     def _count_pairs(self, owners: dict[int, list[int]], looks: dict[int, Look]) -> None:
         """Count how often a view shows two neighbours of one label as one piece, or as two."""
@@ -395,7 +437,7 @@ class InstanceTracker:
         second_keys = instance.keys[is_second]
         parts = [Instance(i, instance.label) for i in index_of_part]
         for observation in instance.observations:
-            T = self._pose_of[observation.keyframe_id]
+            T = self.pose_of[observation.keyframe_id]
             points = observation.points_world_m(T)
             keys = np.empty(len(points), np.int64)
             kernels.keys_of_points(points, VOXEL_M, keys)
@@ -415,8 +457,8 @@ class InstanceTracker:
 
     def rebuild(self, poses: dict[int, F8], keyframe_of: Callable[[int], Keyframe]) -> set[int]:
         """Make the instances anew that saw keyframes whose pose was replaced."""
-        for keyframe_id in poses.keys() & self._pose_of.keys():
-            self._pose_of[keyframe_id] = poses[keyframe_id]
+        for keyframe_id in poses.keys() & self.pose_of.keys():
+            self.pose_of[keyframe_id] = poses[keyframe_id]
         touched = set()
         for index in sorted(self.instances):
             before = self.instances[index]
@@ -428,7 +470,7 @@ class InstanceTracker:
             after.crop_score = before.crop_score
             after.votes_whole, after.votes_split = before.votes_whole, before.votes_split
             for observation in before.observations:
-                after.add(observation, self._pose_of[observation.keyframe_id])
+                after.add(observation, self.pose_of[observation.keyframe_id])
             self.instances[index] = after
             self._set_bounds(after)
         return touched

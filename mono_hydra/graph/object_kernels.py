@@ -105,13 +105,18 @@ def look_at_voxels(
     hits: I4,
     label_count: I4,
     state: U1,
+    seen_on: I4,
+    log_ratio: F4,
 ) -> None:
     """How one view sees the voxels of an instance.
 
     `state` (N,): 0 not in view, 1 hidden, 2 seen (the measured surface is here), 3 seen through.
-    `hits[c]` counts seen voxels on component c, `label_count[l]` on label l.
+    `hits[c]` counts seen voxels on component c, `label_count[l]` on label l. For seen voxels
+    `seen_on` (N,) is the component, -1 elsewhere, and `log_ratio` (N,) ln of the voxel's depth over
+    the measured one.
     """
     h, w = depth_m.shape
+    seen_on[:] = -1
     for i in range(keys.shape[0]):
         key = keys[i]
         x = ((key >> 42) - OFFSET + 0.5) * size_m
@@ -141,6 +146,8 @@ def look_at_voxels(
             label_count[labels[v, u]] += 1
             if component[v, u] >= 0:
                 hits[component[v, u]] += 1
+                seen_on[i] = component[v, u]
+                log_ratio[i] = np.log(zc / measured)
         else:
             # a voxel at a silhouette projects beside it: all neighbours must look through
             through = True

@@ -16,14 +16,17 @@ from mono_hydra.graph.boxes import (
     turned_box,
 )
 from mono_hydra.graph.class_sizes import ClassSize
-from mono_hydra.graph.instance import HITS, Instance
+from mono_hydra.graph.instance import HITS, WEIGHT, Instance
 from mono_hydra.graph.scene_graph import Box
 from mono_hydra.graph.surroundings import Surroundings
 from mono_hydra.types import F8
 
 BACK_CLEARANCE_M = 0.02  # furniture is seldom flush with the wall
 TRIM_SHARE = 0.04  # per end, where the depth is uncertain
+UPRIGHT_TRIM_SHARE = 0.01
 UNCERTAIN_M = 0.05  # error of a view's points from which extents are trimmed
+WALL_REACH_M = 0.45  # uncertain depth moves a picture at most this far off its wall
+MAT_M = 0.02
 FLAT_M = 0.10  # thickness of things on a wall whose depth is uncertain
 
 
@@ -33,10 +36,17 @@ def seen_box(instance: Instance, preferred_rad: tuple[float, ...]) -> Box | None
     if solid.sum() < 3:
         return None
     points = instance.centers_m(solid)
-    weights = instance.counts[solid, HITS].astype(np.float64)
-    trim = TRIM_SHARE if instance.noise_m > UNCERTAIN_M else 0.0
+    is_uncertain = instance.noise_m > UNCERTAIN_M
+    weights = instance.counts[solid, WEIGHT if is_uncertain else HITS].astype(np.float64)
+    trim = TRIM_SHARE if is_uncertain else 0.0
     yaw = footprint_yaw(points, preferred_rad=preferred_rad, weights=weights, trim_share=trim)
-    return turned_box(points, yaw, weights=weights, trim_share=trim)
+    box = turned_box(points, yaw, weights=weights, trim_share=trim)
+    if is_uncertain:  # depth errors hardly touch heights
+        upright = turned_box(points, yaw, weights=weights, trim_share=UPRIGHT_TRIM_SHARE)
+        low, high = limits_of_box(box)
+        low[2], high[2] = (limit[2] for limit in limits_of_box(upright))
+        box = box_of_limits(low, high, yaw)
+    return box
 
 
 def complete(box: Box, size: ClassSize, surroundings: Surroundings, cameras_m: F8) -> Box:
@@ -71,16 +81,20 @@ def complete(box: Box, size: ClassSize, surroundings: Surroundings, cameras_m: F
 
 def flatten_on_wall(box: Box, surroundings: Surroundings) -> Box:
     """Put something that hangs on a wall and was smeared by depth errors back onto that wall."""
-    best: tuple[float, int] | None = None
+    best: tuple[float, int, float] | None = None
     for side in range(4):
-        gap = surroundings.wall_gap_m(box, side, 0.35)
-        if gap is not None and (best is None or box.size_m[side % 2] < best[0]):
-            best = (float(box.size_m[side % 2]), side)
-    if best is None or best[0] <= FLAT_M:
+        thickness = float(box.size_m[side % 2])
+        if thickness > 1.6 * float(box.size_m[1 - side % 2]):
+            continue
+        gap = surroundings.wall_gap_m(
+            box, side, WALL_REACH_M, inside_m=min(thickness + 0.1, WALL_REACH_M), strongest=True
+        )
+        if gap is not None and (best is None or abs(gap) + thickness < best[0]):
+            best = (abs(gap) + thickness, side, gap)
+    if best is None:
         return box
-    side = best[1]
+    _, side, gap = best
     axis = side % 2
-    gap = surroundings.wall_gap_m(box, side, 0.35) or 0.0
     low, high = limits_of_box(box)
     if side < 2:
         high[axis] += gap
@@ -88,6 +102,16 @@ def flatten_on_wall(box: Box, surroundings: Surroundings) -> Box:
     else:
         low[axis] -= gap
         high[axis] = low[axis] + FLAT_M
+    return box_of_limits(low, high, box.yaw_rad)
+
+
+def lay_on_floor(box: Box, surroundings: Surroundings) -> Box:
+    """Put a mat whose depth is uncertain flat on the floor below it."""
+    low, high = limits_of_box(box)
+    floor = surroundings.floor_z_m(np.array([*box.center_m[:2], box.center_m[2] + 0.1]))
+    if floor is None or abs(floor - box.center_m[2]) > WALL_REACH_M:
+        return box
+    low[2], high[2] = floor, floor + MAT_M
     return box_of_limits(low, high, box.yaw_rad)
 
 

@@ -10,11 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from mono_hydra.config import ObjectsConfig
-from mono_hydra.graph.boxes import aligned_bounds
+from mono_hydra.graph.boxes import aligned_bounds, contains
 from mono_hydra.graph.class_sizes import load_class_sizes
 from mono_hydra.graph.instance import VOXEL_M, Instance
 from mono_hydra.graph.instance_tracker import InstanceTracker
-from mono_hydra.graph.object_shape import UNCERTAIN_M, complete, flatten_on_wall, seen_box
+from mono_hydra.graph.object_shape import (
+    UNCERTAIN_M,
+    complete,
+    flatten_on_wall,
+    lay_on_floor,
+    seen_box,
+)
 from mono_hydra.graph.scene_graph import Box, ObjectAttributes
 from mono_hydra.graph.surroundings import BlockIndex, Surroundings
 from mono_hydra.labels import LabelSpace
@@ -23,7 +29,13 @@ from mono_hydra.types import F8, Keyframe, MeshBlock, MovedKeyframe
 BLOCK_VOXELS = 8
 MAX_POINTS = 200
 OWN_SHARE = 0.4  # least share of its label among the labels measured at its voxels
-RIVAL_SHARE = 0.7  # of another object's label, against its own, that makes it a mistake
+UNSURE_OWN_SHARE = 0.05  # the same where depth is uncertain and voxels miss their surface
+RIVAL_SHARE = 6.0  # of another object's label, against its own, that makes it a mistake
+MAT_HEIGHT_M = 0.10  # classes never higher than this lie flat
+INSIDE_SHARE = 0.6  # of an object's points in a better known one's box that make it a part of it
+SURE_INSIDE = 0.88  # confidence from which a thing inside a much larger one is a thing of its own
+SURE_OVERLAPPING = 0.93  # the same inside one that is hardly larger
+MIN_SURENESS = 0.65  # a label less probable than this makes no object
 LEFT_SHARE = 0.3  # where views look through the rest of its voxels, a thing was taken away
 
 
@@ -71,6 +83,40 @@ class ObjectsBuilder:
             self._publish(index)
         return dict(sorted(self._published.items()))
 
+    def finish(self) -> dict[int, ObjectAttributes]:
+        """Bring every object up to date; returns them as `step` does."""
+        for index in sorted(self._tracker.instances):
+            self._publish(index)
+        return self._without_doubtful()
+
+    def _without_doubtful(self) -> dict[int, ObjectAttributes]:
+        """The published objects, less those that are rather a part of another one."""
+        return {i: a for i, a in sorted(self._published.items()) if not self._is_doubtful(i)}
+
+    def _is_doubtful(self, index: int) -> bool:
+        """Whether an object of uncertain depth and label lies in one that is better known."""
+        instance, box = self._tracker.instances[index], self._published[index].box
+        if instance.noise_m <= UNCERTAIN_M:
+            return False
+        points = self._published[index].points_m
+        assert points is not None
+        votes = float(instance.label_votes.sum())
+        reach_m = float(box.size_m.max()) / 2
+        for other, attributes in self._published.items():
+            whole = self._tracker.instances[other]
+            gap = np.abs(attributes.position_m - box.center_m) - attributes.aabb.size_m / 2
+            if other == index or (gap > reach_m).any() or whole.label_votes.sum() <= votes:
+                continue
+            if contains(attributes.box, points, 0.05).mean() < INSIDE_SHARE:
+                continue
+            if whole.label == instance.label:
+                return True
+            part = float(np.prod(np.maximum(box.size_m, 0.1)))
+            alike = part > 0.25 * float(np.prod(np.maximum(attributes.box.size_m, 0.1)))
+            if instance.sureness < (SURE_OVERLAPPING if alike else SURE_INSIDE):
+                return True
+        return False
+
     def _publish(self, index: int) -> None:
         instance = self._tracker.instances.get(index)
         box = self._box(instance) if instance is not None and self._is_worth(instance) else None
@@ -88,9 +134,10 @@ class ObjectsBuilder:
             return False
         seen_as = float(instance.seen_as.sum())
         own = float(instance.seen_as[instance.label])
-        if seen_as >= 50 and own < OWN_SHARE * seen_as:
+        least = UNSURE_OWN_SHARE if instance.noise_m > UNCERTAIN_M else OWN_SHARE
+        if seen_as >= 50 and own < least * seen_as:
             return False
-        return not self._is_mistaken(instance)
+        return instance.sureness >= MIN_SURENESS and not self._is_mistaken(instance)
 
     def _is_mistaken(self, instance: Instance) -> bool:
         """Whether it is a patch of wrong labels: its surface is rather seen as another object."""
@@ -109,6 +156,8 @@ class ObjectsBuilder:
         size = self._sizes[instance.label]
         if size.stands == "wall" and instance.noise_m > UNCERTAIN_M:
             return flatten_on_wall(box, self._surroundings)
+        if size.most_m[2] <= MAT_HEIGHT_M and instance.noise_m > UNCERTAIN_M:
+            return lay_on_floor(box, self._surroundings)
         cameras = np.array([self._camera_of[o.keyframe_id] for o in instance.observations])
         return complete(box, size, self._surroundings, cameras)
 
@@ -119,7 +168,6 @@ class ObjectsBuilder:
         views = instance.views
         seen_as = float(instance.seen_as.sum())
         label_share = float(instance.seen_as[instance.label]) / seen_as if seen_as else 1.0
-        sureness = float(np.average([o.confidence for o in instance.observations]))
         return ObjectAttributes(
             position_m=box.center_m,
             label=instance.label,
@@ -129,7 +177,7 @@ class ObjectsBuilder:
             label_histogram={
                 self.label_space.name_of(int(k)): float(votes[k]) for k in np.flatnonzero(votes)
             },
-            confidence=float(sureness * label_share * (1.0 - np.exp(-views / 4.0))),
+            confidence=float(instance.sureness * label_share * (1.0 - np.exp(-views / 4.0))),
             views=views,
             first_seen_s=min(stamps),
             last_seen_s=max(stamps),

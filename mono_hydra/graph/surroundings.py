@@ -90,13 +90,23 @@ class Surroundings:
             np.radians(np.average(window, weights=votes[window % 90] + 1e-9)) % (np.pi / 2)
         )
 
-    def wall_gap_m(self, box: Box, side: int, reach_m: float) -> float | None:
+    def wall_gap_m(
+        self,
+        box: Box,
+        side: int,
+        reach_m: float,
+        *,
+        inside_m: float = 0.15,
+        strongest: bool = False,
+    ) -> float | None:
         """Distance outwards from a side of a box to a wall that faces it, None without one.
 
         Args:
             box: the object.
             side: 0 the +x side of the box, 1 the +y side, 2 the -x side, 3 the -y side.
             reach_m: walls farther away do not count.
+            inside_m: nor do walls that lie farther behind that side.
+            strongest: the wall with most surface rather than the first one outwards.
         """
         axis, sign = side % 2, 1.0 if side < 2 else -1.0
         R = rotation_2d(box.yaw_rad)
@@ -110,15 +120,15 @@ class Surroundings:
         gap = vertices[:, :2] @ normal - face
         beside = vertices[:, :2] @ R[:, 1 - axis]
         near = (beside > low[1 - axis] - SIDE_REACH_M) & (beside < high[1 - axis] + SIDE_REACH_M)
-        gap = gap[facing & near & (gap > -0.15) & (gap < reach_m)]
+        gap = gap[facing & near & (gap > -inside_m) & (gap < reach_m)]
         if len(gap) < 8:
             return None
-        bins = np.bincount(((gap + 0.15) / 0.04).astype(np.int64))
+        bins = np.bincount(((gap + inside_m) / 0.04).astype(np.int64))
         enough = bins >= max(8, 0.3 * bins.max())
         if not enough.any():
             return None
-        k = int(np.argmax(enough))
-        chosen = gap[np.abs(gap + 0.15 - 0.04 * (k + 0.5)) < 0.05]
+        k = int(np.argmax(bins if strongest else enough))
+        chosen = gap[np.abs(gap + inside_m - 0.04 * (k + 0.5)) < 0.05]
         return float(np.median(chosen))
 
     def _walls_near(self, box: Box, reach_m: float) -> F8 | None:
