@@ -29,7 +29,7 @@ class Column:
 
     title: str
     key: str
-    better: Literal["more", "less", "near zero", "neither"] = "more"
+    better: Literal["more", "less", "near zero"] = "more"
     needs_complete: bool = False
 
 
@@ -110,7 +110,7 @@ def best_rows(rows: list[Row], column: Column) -> set[int]:
         (k, v) for k, row in enumerate(rows)
         if not row.is_mean and (v := row.values[column.title]) is not None
     ]  # fmt: skip
-    if column.better == "neither" or len(candidates) < 2:
+    if len(candidates) < 2:
         return set()
     if column.needs_complete and any(rows[k].is_complete for k, _ in candidates):
         candidates = [(k, v) for k, v in candidates if rows[k].is_complete]
