@@ -42,8 +42,9 @@ def own_truth_as_run(simulated: Truth, tmp_path_factory: pytest.TempPathFactory)
     nodes = []
     for o in simulated.objects:
         half = o["yaw"] / 2
+        q = {"w": np.cos(half), "x": 0.0, "y": 0.0, "z": np.sin(half)}
         box = {"type": "RAABB", "dimensions": o["size"], "world_P_center": o["center"],
-               "world_R_center": {"w": np.cos(half), "x": 0.0, "y": 0.0, "z": np.sin(half)}}  # fmt: skip
+               "world_R_center": q}  # fmt: skip
         attributes = {"type": "ObjectNodeAttributes", "position": o["center"],
                       "semantic_label": id_of[o["label"]], "bounding_box": box}  # fmt: skip
         nodes.append({"id": box_world.node_id("O", o["id"]), "layer": 2, "partition": 0,
