@@ -118,9 +118,10 @@ def choose_passages(
         hubs = [HUBS.index(layout.names[i]) if layout.names[i] in HUBS else 20 for i in pair]
         return min(hubs) + 0.05 * max(hubs) + 0.5 * float(jitter[pair])
 
+    has_hub = any(n in HUBS for n in layout.names.values())
     jitter = {p: rng.random() for p in sorted(inner)}
     for pair in sorted(inner, key=cost):
-        if group[pair[0]] != group[pair[1]] and cost(pair) < 19:
+        if group[pair[0]] != group[pair[1]] and (cost(pair) < 19 or not has_hub):
             _join(group, *pair)
             passages.append((inner[pair], "door"))
     if len({group[i] for i in ids}) > 1:

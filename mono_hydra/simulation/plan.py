@@ -43,7 +43,8 @@ def make_house(seed: int, kind: str = "flat", n_rooms: int | None = None) -> Hou
     Args:
         seed: >= 0; equal seeds give equal bytes.
         kind: flat, office, open_plan or two_storey.
-        n_rooms: 1..40 rooms, corridors and staircases included; by seed when None.
+        n_rooms: 1..40 rooms (two storeys: 6 or more), corridors and staircases included; by seed
+            when None.
 
     Raises:
         SimulationError: unknown kind, a number of rooms out of range, or no valid house found.
