@@ -1,8 +1,8 @@
 """How fast fusion and a whole step are, on all frames of `demo`, kernels warm.
 
-Keys: `fusion` is the kernel given the band's blocks only, touching and allocation included;
-`fusion_with_carving` carves all active blocks in view; `open3d` is Open3D's own integration of depth
-and colour (no labels) in turn with ours; `step` are keyframe steps without perception.
+Keys: `fusion` is the kernel given the band's blocks, touch and allocation included;
+`fusion_with_carving` carves all active blocks in view; `open3d` is Open3D's own integration of
+depth and colour (no labels), in turn with ours; `step` are keyframe steps without perception.
 """
 
 from __future__ import annotations

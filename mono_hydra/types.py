@@ -37,7 +37,7 @@ class Camera:
     distortion: tuple[float, ...] = ()  # radtan: k1 k2 p1 p2 [k3]; fisheye: k1 k2 k3 k4
 
     @property
-    def K(self) -> F8:
+    def K(self) -> F8:  # noqa: N802 - the field's own name
         """(3, 3) calibration matrix."""
         return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
 

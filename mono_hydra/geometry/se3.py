@@ -17,8 +17,9 @@ def exp_so3(w: F8) -> F8:
     angle = float(np.linalg.norm(w))
     W = hat(w)
     if angle < 1e-8:
-        return np.eye(3) + W + 0.5 * W @ W
-    return np.eye(3) + np.sin(angle) / angle * W + (1.0 - np.cos(angle)) / angle**2 * W @ W
+        return np.asarray(np.eye(3) + W + 0.5 * W @ W)
+    sine, cosine = np.sin(angle), np.cos(angle)
+    return np.asarray(np.eye(3) + sine / angle * W + (1.0 - cosine) / angle**2 * W @ W)
 
 
 def log_so3(R: F8) -> F8:
@@ -27,7 +28,7 @@ def log_so3(R: F8) -> F8:
     skew = np.array([R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1]])
     angle = np.arctan2(0.5 * np.linalg.norm(skew), cos_angle)
     if angle < 1e-8:
-        return 0.5 * skew
+        return np.asarray(0.5 * skew)
     if np.pi - angle < 1e-4:  # the skew part vanishes: take the axis from R + I
         B = 0.5 * (R + np.eye(3))
         k = int(np.argmax(np.diag(B)))
@@ -42,8 +43,8 @@ def left_jacobian_so3(w: F8) -> F8:
     angle = float(np.linalg.norm(w))
     W = hat(w)
     if angle < 1e-6:
-        return np.eye(3) + 0.5 * W + W @ W / 6.0
-    return (
+        return np.asarray(np.eye(3) + 0.5 * W + W @ W / 6.0)
+    return np.asarray(
         np.eye(3)
         + (1.0 - np.cos(angle)) / angle**2 * W
         + (angle - np.sin(angle)) / angle**3 * W @ W

@@ -135,3 +135,21 @@ def _ceiling(top_m: F4) -> float:
         return 2.5
     values, counts = np.unique(np.round(high, 3), return_counts=True)
     return float(values[counts.argmax()])
+
+
+def completed_lintels(footprint: Footprint, gap_m: float = 0.5) -> Bool:
+    """Lintels with gaps closed: what lies in line between a lintel and the wall was not looked at.
+
+    Args:
+        footprint: of one storey.
+        gap_m: longest stretch along the wall that is filled.
+    """
+    solid = (footprint.lintel | footprint.wall).astype(np.uint8)
+    n = round(gap_m / footprint.cell_m) + 1
+    grown = footprint.lintel.copy()
+    for shape in ((n, 1), (1, n)):
+        closed = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones(shape, np.uint8)) > 0
+        filled = closed & footprint.open & ~footprint.lintel & ~footprint.tall
+        touching = cv2.dilate(footprint.lintel.astype(np.uint8), np.ones(shape, np.uint8)) > 0
+        grown |= filled & touching
+    return grown

@@ -11,7 +11,12 @@ import numpy as np
 from mono_hydra.config import RoomsConfig
 from mono_hydra.graph import room_filtration as filtration
 from mono_hydra.graph.doors import Link, door_evidence, door_links, door_sites
-from mono_hydra.graph.footprint import Footprint, distance_to_closed, footprints
+from mono_hydra.graph.footprint import (
+    Footprint,
+    completed_lintels,
+    distance_to_closed,
+    footprints,
+)
 from mono_hydra.graph.places import PlaceLayer
 from mono_hydra.graph.room_names import RoomEvidence, best_name, name_rooms
 from mono_hydra.graph.rooms_kernels import basins
@@ -188,6 +193,7 @@ class RoomsBuilder:
 
 def partition(footprint: Footprint, c: RoomsConfig) -> tuple[I4, list[Link]]:
     """Basin label (X, Y) of each open cell, -1 elsewhere, and the doors between basins."""
+    footprint = replace(footprint, lintel=completed_lintels(footprint))
     level = distance_to_closed(footprint.open & ~footprint.lintel, footprint.cell_m)
     half = np.where(footprint.lintel, footprint.radius_m, level)
     # cells under lintels are flooded last, from their middle, so that rooms meet in mid door

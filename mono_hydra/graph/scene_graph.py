@@ -197,7 +197,8 @@ class SceneGraph:
         Raises:
             GraphError: unknown node, self edge, or nodes of different layers.
         """
-        self._check(a), self._check(b)
+        self._check(a)
+        self._check(b)
         if a == b or RANK_OF_LAYER[self.layer_of(a)] != RANK_OF_LAYER[self.layer_of(b)]:
             raise GraphError(f"{node_symbol(a)} - {node_symbol(b)}: not two nodes of one layer")
         self.nx_graph.add_edge(a, b, attributes=attributes)
@@ -223,7 +224,8 @@ class SceneGraph:
         Raises:
             GraphError: unknown node, or the parent does not lie in a higher layer.
         """
-        self._check(child), self._check(parent)
+        self._check(child)
+        self._check(parent)
         if RANK_OF_LAYER[self.layer_of(parent)] <= RANK_OF_LAYER[self.layer_of(child)]:
             raise GraphError(f"{node_symbol(parent)}: not in a layer above {node_symbol(child)}")
         self._detach(child)

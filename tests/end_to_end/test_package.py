@@ -44,8 +44,8 @@ def test_the_wheel_holds_configs_label_spaces_and_templates(wheel):
 
 def test_the_wheel_works_from_any_directory(wheel, tmp_path):
     site = tmp_path / "site"
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site)]
-    subprocess.run([*command, str(wheel)], check=True, capture_output=True)
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)]
+    subprocess.run([*command, "--target", str(site)], check=True, capture_output=True)
     code = (
         f"import sys; sys.path.insert(0, {str(site)!r})\n"
         "import mono_hydra; assert mono_hydra.__file__.startswith(sys.path[0])\n"
