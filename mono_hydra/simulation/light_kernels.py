@@ -412,3 +412,30 @@ def gather(
                 elif found[k] == -1:
                     total += miss[c]
             result[s, c] = np.float32(total / n_rays)
+
+
+@njit(cache=True, nogil=True)
+def smooth(values: F4, low: I8, high: I8, share: F4, n_steps: int) -> None:
+    """Mix values (S, 3) in place with the mean of their neighbours, share (S,) of it each step.
+
+    low, high (E,): pairs of neighbours.
+    """
+    n = values.shape[0]
+    count = np.zeros(n, np.float32)
+    for e in range(low.shape[0]):
+        count[low[e]] += np.float32(1.0)
+        count[high[e]] += np.float32(1.0)
+    total = np.empty((n, 3), np.float32)
+    for _ in range(n_steps):
+        total[:] = np.float32(0.0)
+        for e in range(low.shape[0]):
+            a = low[e]
+            b = high[e]
+            for c in range(3):
+                total[a, c] += values[b, c]
+                total[b, c] += values[a, c]
+        for s in range(n):
+            if count[s] > 0.0:
+                for c in range(3):
+                    mean = total[s, c] / count[s]
+                    values[s, c] += share[s] * (mean - values[s, c])

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mono_hydra.simulation import light_kernels
 from mono_hydra.simulation.house import House, Lamp, Material, Part, Room, Window, box_part_vertices
 from mono_hydra.simulation.light import LightOptions, bake_light, kelvin_rgb
 from mono_hydra.simulation.light_lattice import build_lattice
@@ -138,3 +139,35 @@ def test_both_halves_of_a_rectangle_share_their_samples():
     lattice = build_lattice(HouseScene(house), 0.25)
     n_grid = 2 * (17 * 13 + 17 * 11 + 13 * 11)  # six faces of 4 x 3 x 2.5 m, nodes on all rims
     assert abs(len(lattice.points_m) - n_grid) < 0.25 * n_grid
+
+
+def test_smoothing_keeps_a_constant_and_equals_its_naive_twin():
+    low, high = np.array([0, 1, 2, 0]), np.array([1, 2, 3, 3])
+    share = np.array([0.1, 0.8, 0.5, 0.0, 0.7], np.float32)  # the last sample has no neighbours
+    values = np.random.default_rng(0).random((5, 3)).astype(np.float32)
+    naive = values.astype(float)
+    for _ in range(3):
+        before = naive.copy()
+        for s in range(5):
+            near = [b for a, b in zip(low, high, strict=True) if a == s]
+            near += [a for a, b in zip(low, high, strict=True) if b == s]
+            if near:
+                naive[s] += share[s] * (before[near].mean(axis=0) - before[s])
+    constant = np.ones((5, 3), np.float32)
+    light_kernels.smooth(constant, low, high, share, 7)
+    light_kernels.smooth(values, low, high, share, 3)
+    assert np.allclose(values, naive, atol=1e-5)
+    assert np.allclose(constant, 1.0)
+
+
+def test_a_wall_in_even_light_has_no_blotches():
+    options = replace(COARSE, gather_rays=64, cell_m=0.1)
+    scene, baked = bake(closed_room(lamps=(lamp(),)), options=options)
+    lattice = build_lattice(scene, options.cell_m)
+    value = np.zeros_like(lattice.points_m)
+    value[lattice.sample_of_node] = baked.nodes
+    x, _, z = lattice.points_m.T
+    row = (lattice.normals[:, 1] < -0.9) & (abs(z - 1.2) < 0.06) & (x > 0.5) & (x < 3.5)
+    along = value[row][np.argsort(x[row]), 1]
+    trend = np.polyval(np.polyfit(np.arange(len(along)), along, 4), np.arange(len(along)))
+    assert np.std(along / trend - 1.0) < 0.02
