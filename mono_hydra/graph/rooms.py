@@ -62,7 +62,9 @@ class RoomsBuilder:
         self._wait -= 1
         if self._wait > 0 or len(layer.ids) == 0:
             return self._carried(layer)
-        self._wait = 1 + len(layer.ids) // self.config.places_per_update
+        # rooms change slowly: the first ones come at once, later partitions wait their turn
+        often = len(layer.ids) // self.config.places_per_update
+        self._wait = 1 + max(often, self.config.min_update_keyframes if self._layer.rooms else 0)
         return self.finish(layer, objects)
 
     def finish(
