@@ -91,9 +91,10 @@ class RoomsBuilder:
             doors += [(at[k.basins[0]], at[k.basins[1]], k.door) for k in links]
         index = np.searchsorted(layer.ids, layer.edges).astype(np.int32)
         room = filtration.grow(seed, index, layer.edge_clearance_m)
-        if not (room >= 0).any():
+        # without labels nothing says what is a wall and what a cupboard: one room
+        if not (room >= 0).any() or not any(m.wall.any() for m in maps):
             room[:] = 0
-            masks = [(0, maps[0].floor)]
+            masks, doors = [(0, maps[0].open | maps[0].floor)], []
         ids = self._stable_ids(layer, room, len(masks))
         curve = filtration.filtration(
             len(layer.ids), index, layer.edge_clearance_m, self.config.min_seed_places
@@ -139,6 +140,8 @@ class RoomsBuilder:
         stairs: set[int],
     ) -> list[RoomAttributes]:
         """Rooms with names from the objects whose centres lie over them or nearest to them."""
+        if not objects:  # area and outline alone name nothing
+            return list(shapes)
         inside: list[dict[str, float]] = [{} for _ in shapes]
         points = np.array([a.position_m for _, a in objects]).reshape(-1, 3)
         for (_, attributes), n in zip(objects, rooms_of_points(points, maps, masks), strict=True):
