@@ -87,7 +87,6 @@ class PlacesConfig(Section):
 class ObjectsConfig(Section):
     """Instances of object classes."""
 
-    update_interval_s: float = Field(default=0.0, ge=0.0)
     max_depth_m: float = Field(default=4.5, gt=0.5, le=12.0)  # farther pixels make no object
     min_segment_px: int = Field(default=16, ge=4)  # at 320x240
     points_per_segment: int = Field(default=600, ge=50)

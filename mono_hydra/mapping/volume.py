@@ -355,9 +355,3 @@ class Volume:
     def archived_bytes(self) -> int:
         """Memory of the archive."""
         return sum(len(b) for b in self._archive.values())
-
-    @staticmethod
-    def index_of(key: int) -> BlockIndex:
-        """Block coordinates of a key."""
-        i, j, k = kernels.unpack(np.array([key], np.int64))[0].tolist()
-        return i, j, k
