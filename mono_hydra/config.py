@@ -82,6 +82,7 @@ class PlacesConfig(Section):
     min_component: int = Field(default=8, ge=1)  # smaller pieces of the graph are not shown
     active_radius_m: float = Field(default=8.0, gt=1.0)  # of the camera
     reach_m: float = Field(default=1.5, gt=0.5)  # how far a change moves the distance field
+    max_clearance_m: float = Field(default=2.0, gt=0.5)  # larger ones are stated as this
 
 
 class ObjectsConfig(Section):

@@ -7,7 +7,7 @@ from numba import njit
 from mono_hydra.types import F8, I4, I8, U1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def standing_area(state: U1, hits: I4, sums: I4, area: I8, offset: I8) -> None:
     """Columns in which one can stand on each layer, and where in the layer its surface lies.
 
@@ -27,7 +27,7 @@ def standing_area(state: U1, hits: I4, sums: I4, area: I8, offset: I8) -> None:
                     offset[k, 1] += hits[i, j, k]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def storey_maps(
     state: U1,
     hits: I4,

@@ -17,7 +17,7 @@ WALL, DOOR, OTHER, SKIP = 0, 1, 2, 255  # kinds of pixels; WALL and DOOR are cou
 OFFSET_UNITS = 64  # sub-voxel steps in which surface points are summed
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def surface_points(
     depth_m: F4,
     kind: U1,
@@ -58,7 +58,7 @@ def surface_points(
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def add_surface(
     points_m: F8,
     kinds: U1,
@@ -96,7 +96,7 @@ def add_surface(
         mark[i, j, k] = 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def add_votes(
     depth_m: F4,
     kind: U1,
@@ -145,7 +145,7 @@ def add_votes(
                     solid[gx - low[0], gy - low[1], gz - low[2]] += sign
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def classify(
     free: I4,
     solid: I4,

@@ -159,7 +159,8 @@ class PlacesBuilder:
         state, hits, sums = self.free_space.window(box)
         squared = np.empty(state.shape, np.float32)
         site = np.empty(state.shape, np.int32)
-        nearest_sites(state >= 2, squared, site)
+        reach = int(np.ceil(self.config.max_clearance_m / self.free_space.voxel_m))
+        nearest_sites(state >= 2, reach, squared, site)
         return _Field(box, state, hits, sums, squared, site)
 
     def _representatives(self, window: _Field, inner: VoxelBox, side: int) -> tuple[F8, F8, F8, I4]:
@@ -179,7 +180,8 @@ class PlacesBuilder:
             np.array(inner.shape, np.int32) // side,
             side, c.min_clearance_m, position, clearance, obstacle, basis,
         )  # fmt: skip
-        return position[:found], clearance[:found], obstacle[:found], basis[:found]
+        clearance = np.minimum(clearance[:found], c.max_clearance_m)
+        return position[:found], clearance, obstacle[:found], basis[:found]
 
     def _apart(
         self, fresh: tuple[F8, F8, F8, I4], others_m: F8, others_clearance_m: F8
@@ -202,13 +204,21 @@ class PlacesBuilder:
     def _replace(self, was_inner: Bool, fresh: tuple[F8, F8, F8, I4]) -> None:
         """Put fresh places where the inner ones were; one that stays about there keeps its id."""
         position, clearance, obstacle, basis = fresh
-        ids = _matched_ids(
-            position, self._positions[was_inner], self._ids[was_inner], self.config.cell_m
-        )
-        new = ids < 0
+        former = np.flatnonzero(was_inner)
+        match = _matches(position, self._positions[former], self.config.cell_m)
+        ids = np.where(match >= 0, self._ids[former[match]] if len(former) else -1, -1)
+        new = match < 0
         ids[new] = self._next_id + np.arange(int(new.sum()))
         self._next_id += int(new.sum())
-        self._touched += [self._ids[was_inner], ids]
+        same = ~new
+        at = former[match[same]]
+        same[same] = (
+            (position[same] == self._positions[at]).all(axis=1)
+            & (clearance[same] == self._clearance[at])
+            & (obstacle[same] == self._obstacle[at]).all(axis=1)
+            & (basis[same] == self._basis[at])
+        )
+        self._touched.append(ids[~same])
         stay = ~was_inner
         order = np.argsort(np.concatenate([self._ids[stay], ids]), kind="stable")
         self._ids = np.concatenate([self._ids[stay], ids])[order]
@@ -242,8 +252,9 @@ class PlacesBuilder:
         edges = np.concatenate([self._edges[keep], ends])
         clearance = np.concatenate([self._edge_clearance[keep], width[fresh]])
         order = np.lexsort((edges[:, 1], edges[:, 0]))
-        self._touched.append(np.unique(self._edges[~keep]))
-        self._edges, self._edge_clearance = edges[order], clearance[order]
+        edges, clearance = edges[order], clearance[order]
+        self._touched.append(_ends_of_changed(self._edges, self._edge_clearance, edges, clearance))
+        self._edges, self._edge_clearance = edges, clearance
 
     def _passages(
         self, points_m: F8, longest_m: float, least_m: float, window: _Field
@@ -303,20 +314,34 @@ class PlacesBuilder:
         return PlaceLayer(*arrays, free_space=self.free_space)
 
 
-def _matched_ids(fresh_m: F8, former_m: F8, former_ids: I8, reach_m: float) -> I8:
-    """Id of the nearest former place for each fresh one (N,), one to one, -1 without one."""
-    ids = np.full(len(fresh_m), -1, np.int64)
+def _matches(fresh_m: F8, former_m: F8, reach_m: float) -> I8:
+    """Row of the nearest former place for each fresh one (N,), one to one, -1 without one."""
+    match = np.full(len(fresh_m), -1, np.int64)
     if len(fresh_m) == 0 or len(former_m) == 0:
-        return ids
-    gap = ((fresh_m[:, None] - former_m[None]) ** 2).sum(axis=2)
-    fresh, former = np.nonzero(gap <= reach_m**2)
-    order = np.lexsort((former, fresh, gap[fresh, former]))
+        return match
+    pair, gap = np.empty((60 * len(fresh_m), 2), np.int32), np.empty(60 * len(fresh_m))
+    n = kernels.pairs_within(
+        np.ascontiguousarray(fresh_m), np.ascontiguousarray(former_m), reach_m, pair, gap
+    )
+    fresh, former = pair[:n].T
+    order = np.lexsort((former, fresh, gap[:n]))
     taken = np.zeros(len(former_m), bool)
     for a, b in zip(fresh[order].tolist(), former[order].tolist(), strict=True):
-        if ids[a] < 0 and not taken[b]:
-            ids[a] = former_ids[b]
+        if match[a] < 0 and not taken[b]:
+            match[a] = b
             taken[b] = True
-    return ids
+    return match
+
+
+def _ends_of_changed(before: I8, clearance_before: F8, after: I8, clearance_after: F8) -> I8:
+    """Ids of places with an edge that came, went or has another clearance."""
+    keys_before = (before[:, 0] << 32) | before[:, 1]
+    keys_after = (after[:, 0] << 32) | after[:, 1]
+    gone = ~np.isin(keys_before, keys_after, assume_unique=True)
+    came = ~np.isin(keys_after, keys_before, assume_unique=True)
+    other = np.zeros(len(after), bool)
+    other[~came] = clearance_after[~came] != clearance_before[~gone]  # both in the same order
+    return np.unique(np.concatenate([before[gone].ravel(), after[came | other].ravel()]))
 
 
 def _adjacency(n: int, pair: I4) -> tuple[I8, I4, I4]:

@@ -12,7 +12,7 @@ from numba import njit
 from mono_hydra.types import F4, F8, I4, I8, U1, Bool
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _site_distance(
     x: float, y: float, z: float, s: int, hits: I4, sums: I4, low: I4, voxel_m: float
 ) -> float:
@@ -35,7 +35,7 @@ def _site_distance(
     return float(max(0.0, np.sqrt((px - x) ** 2 + (py - y) ** 2 + (pz - z) ** 2) - 0.5 * voxel_m))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _clearance(
     x: float, y: float, z: float, reach: int, site: I4, hits: I4, sums: I4, low: I4, voxel_m: float
 ) -> tuple[float, int]:
@@ -56,7 +56,7 @@ def _clearance(
     return best, best_site
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def medial_voxels(
     state: U1,
     squared: F4,
@@ -101,7 +101,7 @@ def medial_voxels(
                             medial[i2, j2, k2] = 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _faces_unknown(state: U1, i: int, j: int, k: int, reach: int) -> bool:
     """Whether an unknown voxel lies within `reach` voxels along an axis."""
     for step in range(-reach, reach + 1):
@@ -114,7 +114,7 @@ def _faces_unknown(state: U1, i: int, j: int, k: int, reach: int) -> bool:
     return False
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def cell_representatives(
     medial: U1,
     state: U1,
@@ -194,7 +194,7 @@ def cell_representatives(
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _basis_points(site: I4, i: int, j: int, k: int, apart: float) -> int:
     """How many sites of the 27 voxels around lie `apart` voxels from each other (greedy)."""
     ny, nz = site.shape[1], site.shape[2]
@@ -220,7 +220,21 @@ def _basis_points(site: I4, i: int, j: int, k: int, apart: float) -> int:
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def pairs_within(a_m: F8, b_m: F8, reach_m: float, pair: I4, gap: F8) -> int:
+    """Pairs (P, 2) of points a_m (N, 3), b_m (M, 3) at most reach_m apart, gap (P,) squared; P."""
+    n = 0
+    for i in range(a_m.shape[0]):
+        for j in range(b_m.shape[0]):
+            dx, dy, dz = a_m[i, 0] - b_m[j, 0], a_m[i, 1] - b_m[j, 1], a_m[i, 2] - b_m[j, 2]
+            d = dx * dx + dy * dy + dz * dz
+            if d <= reach_m * reach_m and n < pair.shape[0]:
+                pair[n, 0], pair[n, 1], gap[n] = i, j, d
+                n += 1
+    return n
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def keep_apart(
     position_m: F8, clearance_m: F8, order: I8, fixed: Bool, apart_m: float, keep: Bool
 ) -> None:
@@ -245,7 +259,7 @@ def keep_apart(
                 break
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def segment_clearance(
     p: F8,
     q: F8,
@@ -295,7 +309,7 @@ def segment_clearance(
     return smallest
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def passages(
     position_m: F8,
     max_length_m: float,
@@ -343,7 +357,7 @@ def passages(
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def bridges(
     position_m: F8,
     root: I4,
@@ -415,7 +429,7 @@ def bridges(
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def prune_passages(
     position_m: F8,
     pair: I4,
@@ -455,7 +469,7 @@ def prune_passages(
                 break
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def components(n: int, edges: I4, root: I4) -> None:
     """Smallest member of each node's connected component into root (n); edges (E, 2)."""
     for a in range(n):
@@ -479,7 +493,7 @@ def components(n: int, edges: I4, root: I4) -> None:
         root[a] = b
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def nearest_in_sight(
     points_m: F8,
     position_m: F8,

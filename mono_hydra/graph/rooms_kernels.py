@@ -8,7 +8,7 @@ from numba import njit
 from mono_hydra.types import F4, I4, I8, U1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _find(root: I4, a: int) -> int:
     while root[a] != a:
         root[a] = root[root[a]]
@@ -16,7 +16,7 @@ def _find(root: I4, a: int) -> int:
     return a
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def basins(
     order: I8,
     level_m: F4,

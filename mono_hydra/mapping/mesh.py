@@ -10,7 +10,7 @@ from mono_hydra.mapping.volume import BlockIndex, Volume
 from mono_hydra.mapping.volume_kernels import unpack
 from mono_hydra.types import F4, F8, I4, I8, MeshBlock
 
-_MAX_VERTICES, _MAX_FACES = 3 * 9 * 9 * 8, 5 * 512
+_BUFFER_BLOCKS = 24  # whole blocks of the densest kind that fit into the buffer of one call
 
 
 class MeshBuilder:
@@ -20,67 +20,59 @@ class MeshBuilder:
         self.blocks: dict[BlockIndex, MeshBlock] = {}
         self._table = triangle_table()
         self._edges = np.array(EDGES, np.int32)
-        self._grid = np.empty((9, 9, 9), np.float32)
-        self._vertex_of_edge = np.empty((3, 9, 9, 9), np.int32)
+        n = _BUFFER_BLOCKS * kernels.MAX_VERTICES
         self._out = (
-            np.empty((_MAX_VERTICES, 3), np.float32),
-            np.empty((_MAX_VERTICES, 3), np.float32),
-            np.empty((_MAX_VERTICES, 3), np.uint8),
-            np.empty(_MAX_VERTICES, np.uint8),
-            np.empty(_MAX_VERTICES, np.float32),
-            np.empty((_MAX_FACES, 3), np.int32),
+            np.empty((n, 3), np.float32),
+            np.empty((n, 3), np.float32),
+            np.empty((n, 3), np.uint8),
+            np.empty(n, np.uint8),
+            np.empty(n, np.float32),
+            np.empty((_BUFFER_BLOCKS * kernels.MAX_FACES, 3), np.int32),
         )
 
     def step(self, volume: Volume, changed_keys: I8) -> dict[BlockIndex, MeshBlock | None]:
         """Make anew the blocks that use a changed one; None where no surface is left."""
         changed: dict[BlockIndex, MeshBlock | None] = {}
         keys = _with_lower_neighbours(changed_keys)
+        ijk = unpack(keys)
         slots = volume.blocks.find(_upper_neighbours(keys)).reshape(-1, 8)
-        for ijk, block_slots in zip(unpack(keys), slots, strict=True):
-            index: BlockIndex = (int(ijk[0]), int(ijk[1]), int(ijk[2]))
-            block = self._extract(volume, index, ijk, block_slots) if block_slots[0] >= 0 else None
-            if block is not None:
-                self.blocks[index] = changed[index] = block
-            elif index in self.blocks:
-                del self.blocks[index]
-                changed[index] = None
+        first_vertex, first_face = np.zeros((2, len(keys) + 1), np.int64)
+        done = 0
+        while done < len(keys):
+            start, done = done, self._extract(volume, done, slots, ijk, first_vertex, first_face)
+            for n, index in enumerate(map(tuple, ijk[start:done].tolist()), start):
+                v, f = slice(*first_vertex[n : n + 2]), slice(*first_face[n : n + 2])
+                if f.start < f.stop:
+                    block = self._block(index, v, f)
+                    self.blocks[index] = changed[index] = block
+                elif index in self.blocks:
+                    del self.blocks[index]
+                    changed[index] = None
         return changed
 
-    def _extract(self, volume: Volume, index: BlockIndex, ijk: I8, slots: I4) -> MeshBlock | None:
-        b = volume.blocks
+    def _block(self, index: BlockIndex, v: slice, f: slice) -> MeshBlock:
         vertices, normals, rgb, labels, confidence, faces = self._out
-        n_vertices, n_faces = kernels.extract(
-            slots,
-            ijk,
-            volume.config.voxel_size_m,
-            volume.config.min_weight,
-            b.sdf_m,
-            b.weights,
-            b.rgb_fixed,
-            b.label_ids,
-            b.label_evidence,
-            self._table,
-            self._edges,
-            self._grid,
-            self._vertex_of_edge,
-            vertices,
-            normals,
-            rgb,
-            labels,
-            confidence,
-            faces,
-        )
-        if n_faces == 0:
-            return None
         return MeshBlock(
             index,
-            vertices[:n_vertices].copy(),
-            normals[:n_vertices].copy(),
-            rgb[:n_vertices].copy(),
-            labels[:n_vertices].copy(),
-            confidence[:n_vertices].copy(),
-            faces[:n_faces].copy(),
+            vertices[v].copy(),
+            normals[v].copy(),
+            rgb[v].copy(),
+            labels[v].copy(),
+            confidence[v].copy(),
+            faces[f].copy(),
         )
+
+    def _extract(
+        self, volume: Volume, start: int, slots: I4, ijk: I8, first_vertex: I8, first_face: I8
+    ) -> int:
+        """Mesh blocks from `start` on into the buffer; the first one that did not fit any more."""
+        b, c = volume.blocks, volume.config
+        done: int = kernels.extract(
+            start, slots, ijk, c.voxel_size_m, c.min_weight, b.sdf_m, b.weights, b.rgb_fixed,
+            b.label_ids, b.label_evidence, self._table, self._edges, first_vertex, first_face,
+            *self._out,
+        )  # fmt: skip
+        return done
 
     def merged(self) -> MeshBlock:
         """All blocks as one mesh: equal border vertices joined, normals smooth across borders."""

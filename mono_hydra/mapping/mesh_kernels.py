@@ -14,9 +14,10 @@ from mono_hydra.types import F4, F8, I4, I8, U1, U2
 
 SIDE = 8
 SAMPLES = SIDE + 1
+MAX_VERTICES, MAX_FACES = 3 * 9 * 9 * 8, 5 * 512  # of one block
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def gather(slots: I4, sdf_m: F4, weights: F4, min_weight: float, grid: F4) -> bool:
     """Fill grid (9, 9, 9) with signed distances, NaN where unobserved; has it both signs?
 
@@ -45,21 +46,89 @@ def gather(slots: I4, sdf_m: F4, weights: F4, min_weight: float, grid: F4) -> bo
     return has_negative and has_positive
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _source(slots: I4, i: int, j: int, k: int) -> int:
     """Slot * 512 + voxel of a sample."""
     slot = np.int64(slots[(i >> 3) + 2 * (j >> 3) + 4 * (k >> 3)])
     return slot * 512 + ((i & 7) * SIDE + (j & 7)) * SIDE + (k & 7)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def extract(
+    start: int,
     slots: I4,
-    key_ijk: I8,
+    ijk: I8,
     voxel_m: float,
     min_weight: float,
     sdf_m: F4,
     weights: F4,
+    rgb_fixed: U2,
+    label_ids: U1,
+    label_evidence: F4,
+    table: I4,
+    edges: I4,
+    first_vertex: I8,
+    first_face: I8,
+    vertices: F4,
+    normals: F4,
+    rgb: U1,
+    labels: U1,
+    confidence: F4,
+    faces: I4,
+) -> int:
+    """Meshes of blocks ijk (N, 3) from `start` on, one after the other, into preallocated arrays.
+
+    slots (N, 8) as `gather` takes them, -1 where the block itself is absent: no mesh. Block n gets
+    the vertices first_vertex[n]:first_vertex[n + 1] and the faces likewise, counted from its first
+    vertex. vertices, normals (V, 3), rgb (V, 3), labels, confidence (V,), faces (F, 3). Returns the
+    first block that was not done for want of room.
+    """
+    grid = np.empty((SAMPLES, SAMPLES, SAMPLES), np.float32)
+    vertex_of_edge = np.empty((3, SAMPLES, SAMPLES, SAMPLES), np.int32)
+    n_vertices, n_faces = 0, 0
+    for n in range(start, slots.shape[0]):
+        if n_vertices + MAX_VERTICES > vertices.shape[0] or n_faces + MAX_FACES > faces.shape[0]:
+            return n
+        first_vertex[n], first_face[n] = n_vertices, n_faces
+        if slots[n, 0] >= 0 and gather(slots[n], sdf_m, weights, min_weight, grid):
+            added_vertices, added_faces = _extract_block(
+                slots[n], ijk[n], voxel_m, rgb_fixed, label_ids, label_evidence, table, edges,
+                grid, vertex_of_edge, vertices[n_vertices:], normals[n_vertices:],
+                rgb[n_vertices:], labels[n_vertices:], confidence[n_vertices:], faces[n_faces:],
+            )  # fmt: skip
+            n_vertices += added_vertices
+            n_faces += added_faces
+        first_vertex[n + 1], first_face[n + 1] = n_vertices, n_faces
+    return slots.shape[0]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _cases(grid: F4, i: int, j: int, cases: I4) -> bool:
+    """Case of each cell (8,) of a column, 0 where a sample is unobserved; is there any other?
+
+    Four samples of one height make a nibble, two nibbles a case.
+    """
+    has_surface = False
+    below = 0
+    for k in range(SAMPLES):
+        a, b = grid[i, j, k], grid[i + 1, j, k]
+        c, d = grid[i, j + 1, k], grid[i + 1, j + 1, k]
+        nibble = -1
+        if not np.isnan(a + b + c + d):
+            nibble = int(a < 0.0) | int(b < 0.0) << 1 | int(c < 0.0) << 2 | int(d < 0.0) << 3
+        if k > 0:
+            case = 0 if below < 0 or nibble < 0 else below | nibble << 4
+            cases[k - 1] = 0 if case == 255 else case
+            has_surface |= cases[k - 1] != 0
+        below = nibble
+    return has_surface
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _extract_block(
+    slots: I4,
+    key_ijk: I8,
+    voxel_m: float,
     rgb_fixed: U2,
     label_ids: U1,
     label_evidence: F4,
@@ -74,32 +143,21 @@ def extract(
     confidence: F4,
     faces: I4,
 ) -> tuple[int, int]:
-    """Mesh of one block into preallocated arrays; returns the numbers of vertices and faces.
+    """Mesh of one block at the start of the arrays; the numbers of its vertices and faces.
 
-    vertices, normals (1944, 3), rgb (1944, 3), labels, confidence (1944,), faces (2560, 3);
-    grid (9, 9, 9) and vertex_of_edge (3, 9, 9, 9) are scratch.
+    grid (9, 9, 9) holds the block's samples; vertex_of_edge (3, 9, 9, 9) is scratch.
     """
-    if not gather(slots, sdf_m, weights, min_weight, grid):
-        return 0, 0
     vertex_of_edge[:] = -1
-    n_vertices = 0
-    n_faces = 0
+    cases = np.empty(SIDE, np.int32)
+    n_vertices, n_faces = 0, 0
     for i in range(SIDE):
         for j in range(SIDE):
+            if not _cases(grid, i, j, cases):
+                continue
             for k in range(SIDE):
-                case = 0
-                complete = True
-                for c in range(8):
-                    value = grid[i + (c & 1), j + (c >> 1 & 1), k + (c >> 2 & 1)]
-                    if np.isnan(value):
-                        complete = False
-                        break
-                    if value < 0.0:
-                        case |= 1 << c
-                if not complete or case == 0 or case == 255:
-                    continue
+                case = cases[k]
                 t = 0
-                while table[case, t] >= 0:
+                while case > 0 and table[case, t] >= 0:
                     for corner in range(3):
                         e = table[case, t + corner]
                         a = edges[e, 0]
@@ -144,7 +202,7 @@ def extract(
     return n_vertices, n_faces
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _vertex(
     vertex: int,
     axis: int,
@@ -166,11 +224,12 @@ def _vertex(
     confidence: F4,
 ) -> None:
     t = da / (da - db)
-    at = np.empty(3, np.float64)
-    at[0], at[1], at[2] = key_ijk[0] * SIDE + i, key_ijk[1] * SIDE + j, key_ijk[2] * SIDE + k
-    at[axis] += t
+    vertices[vertex, 0] = (key_ijk[0] * SIDE + i + 0.5) * voxel_m
+    vertices[vertex, 1] = (key_ijk[1] * SIDE + j + 0.5) * voxel_m
+    vertices[vertex, 2] = (key_ijk[2] * SIDE + k + 0.5) * voxel_m
+    along = (i, j, k)[axis]
+    vertices[vertex, axis] = (key_ijk[axis] * SIDE + along + t + 0.5) * voxel_m
     for c in range(3):
-        vertices[vertex, c] = (at[c] + 0.5) * voxel_m
         value = (
             rgb_fixed[source_a // 512, source_a % 512, c] * (1.0 - t)
             + rgb_fixed[source_b // 512, source_b % 512, c] * t
@@ -181,7 +240,7 @@ def _vertex(
     )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _best_label(
     a: int, b: int, weight_a: float, weight_b: float, label_ids: U1, label_evidence: F4
 ) -> tuple[int, float]:
@@ -207,7 +266,7 @@ def _best_label(
     return best, top / (total + np.float32(1.0))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _add_face_normal(face: I4, vertices: F4, normals: F4) -> None:
     a, b, c = vertices[face[0]], vertices[face[1]], vertices[face[2]]
     ux, uy, uz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
@@ -219,7 +278,7 @@ def _add_face_normal(face: I4, vertices: F4, normals: F4) -> None:
         normals[face[n], 2] += nz
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def accumulate_normals(faces: I4, vertices: F8, normals: F8) -> None:
     """Area-weighted vertex normals (V, 3), added in the order of the faces."""
     for f in range(faces.shape[0]):

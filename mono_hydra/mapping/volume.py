@@ -19,7 +19,7 @@ from mono_hydra.geometry import se3
 from mono_hydra.labels import LabelSpace
 from mono_hydra.mapping import volume_kernels as kernels
 from mono_hydra.mapping.volume_kernels import EMPTY, SIDE, TOP_LABELS, VOXELS
-from mono_hydra.types import F4, F8, I4, I8, U1, U2, Bool, Camera, Keyframe, MovedKeyframe
+from mono_hydra.types import F4, F8, I4, I8, U1, U2, U4, Bool, Camera, Keyframe, MovedKeyframe
 
 BlockIndex = tuple[int, int, int]
 
@@ -97,9 +97,9 @@ class _View:
 
     keyframe: Keyframe
     T_camera_world: F8
-    slope: F4
-    weight: F4
-    stretch: F4
+    pixels: F4  # (H, W, 4) depth, slope, weight, stretch
+    colour_label: U4  # (H, W)
+    evidence: F4  # (H, W)
 
 
 class Volume:
@@ -155,30 +155,36 @@ class Volume:
         return np.sort(keys[dirty])
 
     def _prepare(self, keyframe: Keyframe) -> _View:
-        slope, weight, stretch = (np.empty_like(keyframe.depth_m) for _ in range(3))
+        shape = keyframe.depth_m.shape
+        pixels = np.empty((*shape, 4), np.float32)
+        colour_label, evidence = np.empty(shape, np.uint32), np.empty(shape, np.float32)
         kernels.prepare(
             keyframe.depth_m,
             keyframe.depth_sigma,
+            keyframe.rgb,
+            keyframe.labels,
+            keyframe.confidence,
+            _ODDS,
+            self._is_skipped,
             keyframe.camera.vector(),
             0.5 * self.config.voxel_size_m,
             self.config.truncation_sigmas / self.front_m,
             max(self.config.max_truncation_m / self.front_m, 1.0),
-            slope,
-            weight,
-            stretch,
+            pixels,
+            colour_label,
+            evidence,
         )
-        return _View(keyframe, se3.inverse(keyframe.T_world_camera), slope, weight, stretch)
+        T_camera_world = se3.inverse(keyframe.T_world_camera)
+        return _View(keyframe, T_camera_world, pixels, colour_label, evidence)
 
     def _touch(self, view: _View, T_world_camera: F8 | None = None) -> I8:
         keyframe = view.keyframe
         keys: I8 = kernels.touch(
-            keyframe.depth_m,
-            keyframe.labels,
-            self._is_skipped,
+            view.pixels,
+            view.evidence,
             keyframe.camera.vector(),
             keyframe.T_world_camera if T_world_camera is None else T_world_camera,
             self.block_m,
-            view.stretch,
             self.front_m,
             self.behind_m,
             self.config.max_range_m,
@@ -211,15 +217,9 @@ class Volume:
             b.rgb_fixed,
             b.label_ids,
             b.label_evidence,
-            k.depth_m,
-            view.slope,
-            view.weight,
-            view.stretch,
-            k.rgb,
-            k.labels,
-            k.confidence,
-            _ODDS,
-            self._is_skipped,
+            view.pixels,
+            view.colour_label,
+            view.evidence,
             k.camera.vector(),
             view.T_camera_world,
             c.voxel_size_m,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mono_hydra.types import F4, F8, I4, I8, U1, U2, Bool
+from mono_hydra.types import F4, F8, I4, I8, U1, U2, U4, Bool
 
 SIDE = 8
 VOXELS = SIDE**3
@@ -19,7 +19,7 @@ EMPTY = np.int64(-(2**62))
 _OFFSET = np.int64(1 << 20)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def pack(i: int, j: int, k: int) -> int:
     """Key of a block; keys sort like (i, j, k)."""
     return (
@@ -27,7 +27,7 @@ def pack(i: int, j: int, k: int) -> int:
     )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def unpack(keys: I8) -> I8:
     """(N, 3) block coordinates of keys (N,)."""
     out = np.empty((keys.shape[0], 3), np.int64)
@@ -39,7 +39,7 @@ def unpack(keys: I8) -> I8:
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def neighbours(keys: I8) -> I8:
     """(27 N,) keys of the blocks around each block, itself included."""
     ijk = unpack(keys)
@@ -52,13 +52,13 @@ def neighbours(keys: I8) -> I8:
     return out
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _start(key: int, mask: int) -> int:
     h = key * np.int64(-7046029254386353131)
     return (h ^ (h >> 32)) & mask
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def table_find(table_keys: I8, table_slots: I4, key: int) -> int:
     """Slot of a key in the open-addressing table, -1 if absent."""
     mask = table_keys.shape[0] - 1
@@ -70,7 +70,7 @@ def table_find(table_keys: I8, table_slots: I4, key: int) -> int:
     return -1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def table_insert(table_keys: I8, table_slots: I4, keys: I8, slots: I4) -> None:
     """Insert absent keys; the table must stay less than half full."""
     mask = table_keys.shape[0] - 1
@@ -82,7 +82,7 @@ def table_insert(table_keys: I8, table_slots: I4, keys: I8, slots: I4) -> None:
         table_slots[at] = slots[n]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def find_slots(table_keys: I8, table_slots: I4, keys: I8) -> I4:
     """Slots (N,) of keys (N,), -1 where absent."""
     out = np.empty(keys.shape[0], np.int32)
@@ -91,15 +91,13 @@ def find_slots(table_keys: I8, table_slots: I4, keys: I8) -> I4:
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def touch(
-    depth_m: F4,
-    labels: U1,
-    is_skipped: Bool,
+    pixels: F4,
+    evidence: F4,
     k_px: F8,
     T_wc: F8,
     block_m: float,
-    stretch: F4,
     front_m: float,
     behind_m: float,
     max_range_m: float,
@@ -108,10 +106,10 @@ def touch(
 ) -> I8:
     """Sorted keys of the blocks that the truncation band of a depth image passes through.
 
-    depth_m, labels, stretch (H, W); is_skipped (256,): labels that leave no surface; seen: scratch
-    set, its length a power of two.
+    pixels (H, W, 4) and evidence (H, W) as `prepare` writes them; seen: scratch set, its length a
+    power of two.
     """
-    h, w = depth_m.shape
+    h, w = evidence.shape
     mask = seen.shape[0] - 1
     seen[:] = EMPTY
     out = np.empty(seen.shape[0] // 2, np.int64)
@@ -119,13 +117,13 @@ def touch(
     last = EMPTY
     for v in range(0, h, stride):
         for u in range(0, w, stride):
-            d = depth_m[v, u]
-            if d <= 0.0 or d > max_range_m or is_skipped[labels[v, u]]:
+            d = pixels[v, u, 0]
+            if d <= 0.0 or d > max_range_m or evidence[v, u] < 0.0:
                 continue
             x = (u - k_px[2]) / k_px[0]
             y = (v - k_px[3]) / k_px[1]
-            first = d - front_m * stretch[v, u]
-            band = (front_m + behind_m) * stretch[v, u]
+            first = d - front_m * pixels[v, u, 3]
+            band = (front_m + behind_m) * pixels[v, u, 3]
             n_steps = max(2, int(np.ceil(band / (0.45 * block_m))) + 1)
             for s in range(n_steps):
                 z = first + band * s / (n_steps - 1)
@@ -152,7 +150,7 @@ def touch(
     return np.sort(out[:n_out])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def meets_frustum(
     keys: I8,
     k_px: F8,
@@ -188,19 +186,28 @@ def meets_frustum(
     return out
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # inputs are finite: the store holds no NaN
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)  # the store holds no NaN
 def prepare(
     depth_m: F4,
     depth_sigma: F4,
+    rgb: U1,
+    labels: U1,
+    confidence: F4,
+    odds_of_confidence: F4,
+    is_skipped: Bool,
     k_px: F8,
     sigma_scale_m: float,
     sigmas_of_front: float,
     max_stretch: float,
-    slope: F4,
-    weight: F4,
-    stretch: F4,
+    pixels: F4,
+    colour_label: U4,
+    evidence: F4,
 ) -> None:
-    """Per pixel |n . r| of the local plane, fusion weight and width of the band; images (H, W).
+    """What fusion needs of each pixel, side by side: one cache line instead of seven.
+
+    pixels (H, W, 4): depth, |n . r| of the local plane, fusion weight, width of the band;
+    colour_label (H, W): red, green, blue and label, lowest byte first; evidence (H, W): log-odds of
+    the label, 0 without one, -1 where the label is_skipped (256,) and leaves no surface.
 
     The band stretches where its front is less than so many sigmas of the depth: views that
     disagree must still meet in it, or each carves the other's surface away.
@@ -210,37 +217,120 @@ def prepare(
     neighbours has the normal a (-1, 0, x) + b (0, -1, y) + (0, 0, 1), whose product with r is 1.
     """
     h, w = depth_m.shape
-    one = np.float32(1.0)
+    one, zero, tiny = np.float32(1.0), np.float32(0.0), np.float32(1e-6)
     fx, fy = np.float32(k_px[0] / 4.0), np.float32(k_px[1] / 4.0)  # neighbours are 4 px apart
-    limit = np.float32(0.3)
+    limit, flattest, steepest = np.float32(0.3), np.float32(0.25), np.float32(1.5)
     inverse_scale = np.float32(1.0 / sigma_scale_m)
+    sigmas, widest = np.float32(sigmas_of_front), np.float32(max_stretch)
+    x_of_u, slope = np.empty(w, np.float32), np.empty(w, np.float32)
+    weight, stretch = np.empty(w, np.float32), np.empty(w, np.float32)
+    for u in range(w):
+        x_of_u[u] = (u - k_px[2]) / k_px[0]
+    top, half = np.float32(255.0), np.float32(0.5)
+    skip_of_label = is_skipped.astype(np.float32)
+    use_of_label = one - skip_of_label
+    use_of_label[0] = zero
+    x_inner, slope_inner = x_of_u[2:], slope[2:]
     for v in range(h):
-        y = np.float32((v - k_px[3]) / k_px[1])
-        v0, v1 = max(v - 2, 0), min(v + 2, h - 1)
-        inner_row = v - v0 == 2 and v1 - v == 2
-        for u in range(w):
-            x = np.float32((u - k_px[2]) / k_px[0])
-            d = depth_m[v, u]
-            s = one
-            if inner_row and 2 <= u < w - 2 and d > 0.0:
-                left, right = depth_m[v, u - 2], depth_m[v, u + 2]
-                up, down = depth_m[v0, u], depth_m[v1, u]
-                nearest = min(min(left, right), min(up, down))
+        slope[:] = one
+        if 2 <= v < h - 2:
+            # slices, so that no index can be negative and the loop compiles to vector code
+            y = np.float32((v - k_px[3]) / k_px[1])
+            centre, left_of, right_of = depth_m[v, 2:], depth_m[v], depth_m[v, 4:]
+            above, below = depth_m[v - 2, 2:], depth_m[v + 2, 2:]
+            for u in range(w - 4):
+                d = centre[u]
+                left, right, up, down = left_of[u], right_of[u], above[u], below[u]
+                nearest = min(min(min(left, right), min(up, down)), d)
                 du, dv = right - left, down - up
-                if nearest > 0.0 and abs(du) < limit * d and abs(dv) < limit * d:
-                    a, b = fx * du / d, fy * dv / d
-                    c = one + a * x + b * y
-                    s = one / np.sqrt(a * a + b * b + c * c)
-                    s = min(max(s, np.float32(0.25)), np.float32(1.5))
-            sigma_m = depth_sigma[v, u] * d
-            wide = sigma_m * s * np.float32(sigmas_of_front)
-            stretch[v, u] = min(max(wide, one), np.float32(max_stretch))
+                inverse = one / max(d, tiny)
+                a, b = fx * du * inverse, fy * dv * inverse
+                c = one + a * x_inner[u] + b * y
+                s = one / np.sqrt(a * a + b * b + c * c)
+                s = min(max(s, flattest), steepest)
+                is_plane = (nearest > zero) & (abs(du) < limit * d) & (abs(dv) < limit * d)
+                slope_inner[u] = s if is_plane else one
+        depth_row, sigma_row, row = depth_m[v], depth_sigma[v], pixels[v]
+        for u in range(w):
+            sigma_m = sigma_row[u] * depth_row[u]
             t = sigma_m * inverse_scale
-            slope[v, u] = s
-            weight[v, u] = min(one, s) / (one + t * t) if d > 0.0 else np.float32(0.0)
+            weight[u] = min(one, slope[u]) / (one + t * t)
+            stretch[u] = min(max(sigma_m * slope[u] * sigmas, one), widest)
+        for u in range(w):
+            row[u, 0] = depth_row[u]
+            row[u, 1] = slope[u]
+            row[u, 2] = weight[u]
+            row[u, 3] = stretch[u]
+        rgb_row, label_row, sure_row = rgb[v], labels[v], confidence[v]
+        packed_row, evidence_row = colour_label[v], evidence[v]
+        for u in range(w):
+            packed_row[u] = (
+                np.uint32(rgb_row[u, 0])
+                | np.uint32(rgb_row[u, 1]) << np.uint32(8)
+                | np.uint32(rgb_row[u, 2]) << np.uint32(16)
+                | np.uint32(label_row[u]) << np.uint32(24)
+            )
+        for u in range(w):
+            level = np.int32(sure_row[u] * top + half)
+            evidence_row[u] = (
+                odds_of_confidence[level] * use_of_label[label_row[u]]
+                - (skip_of_label[label_row[u]])
+            )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _image_of_voxels(T_cw: F8, k_px: F8, voxel_m: float, rows: F8, steps: F4) -> None:
+    """Make rows (3, 4) K @ T, and steps (3, 512) each voxel's u z, v z, z less the first one's.
+
+    u z, v z and z are linear in the voxel's position.
+    """
+    for c in range(4):
+        rows[0, c] = k_px[0] * T_cw[0, c] + k_px[2] * T_cw[2, c]
+        rows[1, c] = k_px[1] * T_cw[1, c] + k_px[3] * T_cw[2, c]
+        rows[2, c] = T_cw[2, c]
+    for at in range(VOXELS):
+        x, y, z = (at >> 6) * voxel_m, (at >> 3 & 7) * voxel_m, (at & 7) * voxel_m
+        for r in range(3):
+            steps[r, at] = rows[r, 0] * x + rows[r, 1] * y + rows[r, 2] * z
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _project_block(
+    rows: F8,
+    steps: F4,
+    corner_m: F8,
+    width: int,
+    height: int,
+    near_m: float,
+    far_m: float,
+    depth_m: F4,
+    pixel: I4,
+) -> None:
+    """Depth (512,) and pixel (512,) of a block's voxels, -1 out of view; no branch, so vectorised.
+
+    corner_m (3,): centre of the block's first voxel.
+    """
+    half, one, zero = np.float32(0.5), np.float32(1.0), np.float32(0.0)
+    near, far = np.float32(near_m), np.float32(far_m)
+    w, h, stride = np.float32(width), np.float32(height), np.int32(width)
+    last_u, last_v = np.float32(width - 1), np.float32(height - 1)
+    x, y, z = corner_m[0], corner_m[1], corner_m[2]
+    u0 = np.float32(rows[0, 0] * x + rows[0, 1] * y + rows[0, 2] * z + rows[0, 3])
+    v0 = np.float32(rows[1, 0] * x + rows[1, 1] * y + rows[1, 2] * z + rows[1, 3])
+    z0 = np.float32(rows[2, 0] * x + rows[2, 1] * y + rows[2, 2] * z + rows[2, 3])
+    step_u, step_v, step_z = steps[0], steps[1], steps[2]
+    for at in range(VOXELS):
+        d = z0 + step_z[at]
+        inverse = one / d
+        u = (u0 + step_u[at]) * inverse + half
+        v = (v0 + step_v[at]) * inverse + half
+        is_seen = (d >= near) & (d <= far) & (u >= zero) & (v >= zero) & (u < w) & (v < h)
+        column, line = np.int32(min(max(u, zero), last_u)), np.int32(min(max(v, zero), last_v))
+        depth_m[at] = d
+        pixel[at] = line * stride + column if is_seen else np.int32(-1)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def integrate(
     slots: I4,
     keys: I8,
@@ -249,15 +339,9 @@ def integrate(
     rgb_fixed: U2,
     label_ids: U1,
     label_evidence: F4,
-    depth_m: F4,
-    slope: F4,
-    pixel_weight: F4,
-    stretch: F4,
-    rgb: U1,
-    labels: U1,
-    confidence: F4,
-    odds_of_confidence: F4,
-    is_skipped: Bool,
+    pixels: F4,
+    colour_label: U4,
+    evidence: F4,
     k_px: F8,
     T_cw: F8,
     voxel_m: float,
@@ -273,112 +357,99 @@ def integrate(
     """Fuse one view into blocks `slots` with `keys`; returns the number of voxels updated.
 
     sdf_m, weights (C, 512); rgb_fixed (C, 512, 3) in 1/256; label_ids, label_evidence (C, 512, 4)
-    are updated in place; dirty (N,) is set where a mesh made of the block may change. Pixels whose
-    label is_skipped (256,) carve free space but leave no surface; `only_band` does not carve.
+    are updated in place; dirty (N,) is set where a mesh made of the block may change. pixels,
+    colour_label and evidence are the view as `prepare` writes it. Pixels of skipped labels carve
+    free space but leave no surface; `only_band` does not carve.
     """
-    h, w = depth_m.shape
+    height, width = evidence.shape
     mask = np.int64((1 << 21) - 1)
     updated = 0
     front, behind = np.float32(front_m), np.float32(behind_m)
-    near, far = np.float32(near_m), np.float32(far_m)
     cap, enough = np.float32(max_weight), np.float32(min_weight)
-    label_reach, least = np.float32(1.5 * voxel_m), np.float32(0.05)
+    inverse_reach, least = np.float32(1.0 / (1.5 * voxel_m)), np.float32(0.05)
     half, one, zero = np.float32(0.5), np.float32(1.0), np.float32(0.0)
-    # rows of K @ T: u * z, v * z and z are linear along a line of voxels
-    A = np.empty((3, 4), np.float64)
-    for c in range(4):
-        A[0, c] = k_px[0] * T_cw[0, c] + k_px[2] * T_cw[2, c]
-        A[1, c] = k_px[1] * T_cw[1, c] + k_px[3] * T_cw[2, c]
-        A[2, c] = T_cw[2, c]
-    step_u = np.float32(A[0, 2] * voxel_m)
-    step_v = np.float32(A[1, 2] * voxel_m)
-    step_z = np.float32(A[2, 2] * voxel_m)
+    pixel_of, colour_of, evidence_of = (
+        pixels.reshape(-1, 4), colour_label.reshape(-1), evidence.reshape(-1),
+    )  # fmt: skip
+    rows, steps, corner_m = np.empty((3, 4)), np.empty((3, VOXELS), np.float32), np.empty(3)
+    z, pixel = np.empty(VOXELS, np.float32), np.empty(VOXELS, np.int32)
+    _image_of_voxels(T_cw, k_px, voxel_m, rows, steps)
     for n in range(slots.shape[0]):
-        slot = slots[n]
-        ox = (((keys[n] >> 42) - _OFFSET) * SIDE + 0.5) * voxel_m
-        oy = ((((keys[n] >> 21) & mask) - _OFFSET) * SIDE + 0.5) * voxel_m
-        oz = (((keys[n] & mask) - _OFFSET) * SIDE + 0.5) * voxel_m
-        for line in range(SIDE * SIDE):
-            px, py = ox + (line >> 3) * voxel_m, oy + (line & 7) * voxel_m
-            start_u = np.float32(A[0, 0] * px + A[0, 1] * py + A[0, 2] * oz + A[0, 3])
-            start_v = np.float32(A[1, 0] * px + A[1, 1] * py + A[1, 2] * oz + A[1, 3])
-            start_z = np.float32(A[2, 0] * px + A[2, 1] * py + A[2, 2] * oz + A[2, 3])
-            for k in range(SIDE):
-                z = start_z + k * step_z
-                if z < near or z > far:
+        slot, key = slots[n], keys[n]
+        corner_m[0] = (((key >> 42) - _OFFSET) * SIDE + 0.5) * voxel_m
+        corner_m[1] = (((key >> 21 & mask) - _OFFSET) * SIDE + 0.5) * voxel_m
+        corner_m[2] = (((key & mask) - _OFFSET) * SIDE + 0.5) * voxel_m
+        _project_block(rows, steps, corner_m, width, height, near_m, far_m, z, pixel)
+        for at in range(VOXELS):
+            p = pixel[at]
+            if p < 0:
+                continue
+            d = pixel_of[p, 0]
+            if d <= zero:
+                continue
+            s = (d - z[at]) * pixel_of[p, 1]
+            wide = pixel_of[p, 3]
+            if s < -behind * wide:
+                continue  # behind the surface: unseen, not empty
+            wp = pixel_of[p, 2]
+            in_band = s < front * wide
+            if not in_band:
+                if only_band:
                     continue
-                inverse = one / z
-                uf = (start_u + k * step_u) * inverse + half
-                vf = (start_v + k * step_v) * inverse + half
-                if uf < zero or vf < zero:
+                s = front * wide
+            else:
+                if evidence_of[p] < zero:
                     continue
-                u, v = np.int32(uf), np.int32(vf)
-                if u >= w or v >= h:
-                    continue
-                d = depth_m[v, u]
-                if d <= zero:
-                    continue
-                s = (d - z) * slope[v, u]
-                wide = stretch[v, u]
-                if s < -behind * wide:
-                    continue  # behind the surface: unseen, not empty
-                wp = pixel_weight[v, u]
-                at = line * SIDE + k
-                in_band = s < front * wide
-                if not in_band:
-                    if only_band:
-                        continue
-                    s = front * wide
-                else:
-                    if is_skipped[labels[v, u]]:
-                        continue
-                    if s < zero:
-                        wp = wp * (one + s / (behind * wide))
-                old = weights[slot, at]
-                total = old + wp
-                if total <= zero:
-                    continue
-                updated += 1
-                share = wp / total
-                before = sdf_m[slot, at]
-                after = before + (s - before) * share
-                sdf_m[slot, at] = after
-                weights[slot, at] = min(total, cap)
-                if after != before or (old < enough and total >= enough):
+                if s < zero:
+                    wp = wp * (one + s / (behind * wide))
+            old = weights[slot, at]
+            total = old + wp
+            if total <= zero:
+                continue
+            updated += 1
+            share = wp / total
+            before = sdf_m[slot, at]
+            after = before + (s - before) * share
+            sdf_m[slot, at] = after
+            weights[slot, at] = min(total, cap)
+            if after != before or (old < enough and total >= enough):
+                dirty[n] = True
+            if in_band:
+                packed = colour_of[p]
+                for c in range(3):
+                    seen = np.float32(packed >> np.uint32(8 * c) & np.uint32(255))
+                    f = np.float32(rgb_fixed[slot, at, c])
+                    f += (seen * np.float32(256.0) - f) * share
+                    rgb_fixed[slot, at, c] = np.uint16(f + half)
+                # a voxel off the surface looks at another part of it: votes count near it only
+                nearness = max(one - abs(s) * inverse_reach / wide, least)
+                e = evidence_of[p] * wp * nearness * nearness
+                if e > zero:
+                    vote(label_ids[slot, at], label_evidence[slot, at], packed >> np.uint32(24), e)
                     dirty[n] = True
-                if in_band:
-                    for c in range(3):
-                        f = np.float32(rgb_fixed[slot, at, c])
-                        f += (np.float32(rgb[v, u, c]) * np.float32(256.0) - f) * share
-                        rgb_fixed[slot, at, c] = np.uint16(f + half)
-                    label = labels[v, u]
-                    odds = odds_of_confidence[np.int32(confidence[v, u] * np.float32(255.0) + half)]
-                    # a voxel off the surface looks at another part of it: votes count near it only
-                    nearness = max(one - abs(s) / (label_reach * wide), least)
-                    e = odds * wp * nearness * nearness
-                    if label > 0 and e > zero:
-                        vote(label_ids, label_evidence, slot, at, label, e)
-                        dirty[n] = True
     return updated
 
 
-@njit(cache=True, nogil=True)
-def vote(label_ids: U1, label_evidence: F4, slot: int, at: int, label: int, e: float) -> None:
-    """Add evidence to one label of a voxel; the weakest of the four gives way by losing as much."""
+@njit(cache=True, nogil=True, error_model="numpy")
+def vote(ids: U1, evidence: F4, label: int, e: float) -> None:
+    """Add evidence to one label of a voxel; the weakest of the four gives way by losing as much.
+
+    ids, evidence (4,) of the voxel are updated in place.
+    """
     weakest = 0
     for c in range(TOP_LABELS):
-        if label_ids[slot, at, c] == label:
-            label_evidence[slot, at, c] += np.float32(e)
+        if ids[c] == label:
+            evidence[c] += e
             return
-        if label_ids[slot, at, c] == 0:
-            label_ids[slot, at, c] = label
-            label_evidence[slot, at, c] = np.float32(e)
+        if ids[c] == 0:
+            ids[c] = label
+            evidence[c] = e
             return
-        if label_evidence[slot, at, c] < label_evidence[slot, at, weakest]:
+        if evidence[c] < evidence[weakest]:
             weakest = c
-    rest = label_evidence[slot, at, weakest] - np.float32(e)
+    rest = evidence[weakest] - e
     if rest < 0.0:
-        label_ids[slot, at, weakest] = label
-        label_evidence[slot, at, weakest] = -rest
+        ids[weakest] = label
+        evidence[weakest] = -rest
     else:
-        label_evidence[slot, at, weakest] = rest
+        evidence[weakest] = rest

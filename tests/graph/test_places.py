@@ -44,7 +44,7 @@ def test_distance_field_equals_the_brute_force_one() -> None:
         is_site = rng.random((9, 7, 8)) < share
         squared = np.empty(is_site.shape, np.float32)
         site = np.empty(is_site.shape, np.int32)
-        nearest_sites(is_site, squared, site)
+        nearest_sites(is_site, 9, squared, site)
         sites = np.argwhere(is_site)
         if len(sites) == 0:
             assert (site == -1).all()
@@ -55,6 +55,19 @@ def test_distance_field_equals_the_brute_force_one() -> None:
         named = np.stack(np.unravel_index(site.ravel(), is_site.shape), axis=1)
         assert is_site[tuple(named.T)].all()
         assert np.array_equal(((cells - named) ** 2).sum(axis=1), gap.min(axis=1))
+
+
+def test_distance_field_is_exact_up_to_its_reach_and_never_too_short() -> None:
+    rng = np.random.default_rng(1)
+    is_site = rng.random((14, 12, 10)) < 0.01
+    exact, near = (np.empty(is_site.shape, np.float32) for _ in range(2))
+    site = np.empty(is_site.shape, np.int32)
+    nearest_sites(is_site, 14, exact, site)
+    nearest_sites(is_site, 4, near, site)
+    within = exact <= 4**2
+    assert 0.05 < within.mean() < 0.95
+    assert np.array_equal(near[within], exact[within])
+    assert (near >= exact).all()
 
 
 def test_the_largest_sphere_of_an_empty_box_reaches_floor_and_ceiling() -> None:
