@@ -52,7 +52,7 @@ class MappingConfig(Section):
     image_width: int = Field(default=320, ge=80, le=1280)
     voxel_size_m: float = Field(default=0.05, ge=0.02, le=0.10)
     truncation_front_voxels: float = Field(default=3.0, ge=1.5, le=6.0)
-    truncation_behind_voxels: float = Field(default=2.0, ge=1.0, le=6.0)
+    truncation_behind_voxels: float = Field(default=1.25, ge=1.0, le=6.0)
     truncation_sigmas: float = Field(default=2.0, ge=0.0)  # the band is never narrower than this
     max_truncation_m: float = Field(default=0.5, gt=0.0)
     max_range_m: float = Field(default=5.0, gt=0.5, le=12.0)

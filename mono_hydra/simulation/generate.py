@@ -289,7 +289,12 @@ def _draw(
                 (
                     writer.submit(finish, frame, view, linear),
                     measurer.submit(
-                        collector.add, frame, T_world_camera, view.depth_m, view.instances
+                        collector.add,
+                        frame,
+                        T_world_camera,
+                        view.depth_m,
+                        view.labels,
+                        view.instances,
                     ),
                 )
             )

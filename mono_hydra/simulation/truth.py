@@ -1,7 +1,8 @@
 """What is true of a sequence, collected frame by frame: seen surface, objects, free space.
 
 The definitions are those of the scores: a surface sample is seen in a frame that has it in the
-image at z between 0.3 and 5 m, below 80 degrees of incidence, with nothing before it.
+image at z between 0.3 and 5 m, below 80 degrees of incidence, with nothing before it: the pixel
+has its depth and shows the same thing.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def sample_surface(scene: HouseScene, seed: int = 0) -> Samples:
 
 
 class TruthCollector:
-    """Takes every clean depth and instance image once, in any order."""
+    """Takes every clean depth, label and instance image once, in any order."""
 
     def __init__(
         self,
@@ -120,10 +121,11 @@ class TruthCollector:
         distortion[: len(camera.distortion)] = camera.distortion
         self._model = (camera.vector(), _MODEL[camera.model], distortion)
 
-    def add(self, frame: int, T_world_camera: F8, depth_m: F4, instances: Any) -> None:
-        """One frame's depth (H, W) metres and instance ids (H, W)."""
+    def add(self, frame: int, T_world_camera: F8, depth_m: F4, labels: U1, instances: Any) -> None:
+        """One frame's depth (H, W) metres, label ids (H, W) and instance ids (H, W)."""
         truth_kernels.count_seen(
-            self._points, self._normals, se3.inverse(T_world_camera), *self._model, depth_m,
+            self._points, self._normals, self.samples.label, self.samples.instance,
+            se3.inverse(T_world_camera), *self._model, depth_m, labels, instances,
             np.array([MIN_RANGE_M, MAX_RANGE_M]), float(np.cos(np.deg2rad(MAX_INCIDENCE_DEG))),
             *DEPTH_TOLERANCE, self.seen, self.min_z_m,
         )  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mono_hydra.types import F4, F8, Bool
+from mono_hydra.types import F4, F8, U1, Bool
 
 
 @njit(cache=True, nogil=True)
@@ -38,11 +38,15 @@ def project_point(
 def count_seen(
     points: F8,
     normals: F8,
+    label: U1,
+    instance: NDArray[np.uint16],
     T_camera_world: F8,
     intrinsics: F8,
     model: int,
     distortion: F8,
     depth_m: F4,
+    labels: U1,
+    instances: NDArray[np.uint16],
     z_range_m: F8,
     min_cosine: float,
     tolerance_m: float,
@@ -52,9 +56,11 @@ def count_seen(
 ) -> None:
     """Add one to `seen` (N,) for each sample this depth image shows; keep the least z (N,).
 
-    `points` (N, 3) world, `normals` (N, 3) unit, towards free space; `depth_m` (H, W) true z-depth,
-    0 = none; `z_range_m` (2,) nearest and farthest z; `min_cosine` of the angle of incidence; a
-    sample shows where |z - depth| <= tolerance_m + tolerance_share * z.
+    `points` (N, 3) world, `normals` (N, 3) unit, towards free space, with their `label` and
+    `instance` (N,); `depth_m`, `labels`, `instances` (H, W) true images, depth 0 = none;
+    `z_range_m` (2,) nearest and farthest z; `min_cosine` of the angle of incidence. A sample shows
+    where |z - depth| <= tolerance_m + tolerance_share * z and the pixel shows its own thing: the
+    floor one centimetre below a mat passes the first test, yet nobody sees it.
     """
     height, width = depth_m.shape
     T = T_camera_world
@@ -75,7 +81,10 @@ def count_seen(
         u, v = project_point(x, y, z, intrinsics, model, distortion)
         if not (u > -0.5 and v > -0.5 and u < width - 0.5 and v < height - 0.5):
             continue
-        d = depth_m[int(v + 0.5), int(u + 0.5)]
+        row, column = int(v + 0.5), int(u + 0.5)
+        if labels[row, column] != label[i] or instances[row, column] != instance[i]:
+            continue
+        d = depth_m[row, column]
         if d > 0.0 and abs(z - d) <= tolerance_m + tolerance_share * z:
             seen[i] += 1
             if z < min_z[i]:
