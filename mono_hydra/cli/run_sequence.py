@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 import shlex
+import tempfile
+from collections.abc import Callable
 from collections.abc import Sequence as Rows
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ from mono_hydra.cli.inputs import Say, add_sequence_options, open_or_stand_in, p
 from mono_hydra.cli.progress import Progress
 from mono_hydra.cli.tree import tree_text
 from mono_hydra.config import Config, load_config
-from mono_hydra.errors import ConfigError, DatasetError, MonoHydraError
+from mono_hydra.errors import ConfigError, DatasetError, MonoHydraError, OutputError
 from mono_hydra.files.run_folder import make_run_folder
 from mono_hydra.labels import LabelSpace, load_label_space
 from mono_hydra.pipeline import Observer, Pipeline, Predictor
@@ -296,20 +298,56 @@ class Run:
         skipped = self._skipped()
         rooms = self.pipeline.graph.room_layer
         curve = (rooms.curve.thresholds_m, rooms.curve.counts, rooms.delta_m) if rooms else None
-        self.recorder.finish(
-            graph,
-            trajectory,
-            mesh=mesh,
-            state=state,
-            message=message,
-            extra_metrics={"skipped": skipped},
-            room_curve=curve,
-        )
-        if self.rerun is not None:
-            self.rerun.finish(graph, trajectory)
+
+        def write() -> None:
+            self.recorder.finish(
+                graph,
+                trajectory,
+                mesh=mesh,
+                state=state,
+                message=message,
+                extra_metrics={"skipped": skipped},
+                room_curve=curve,
+            )
+
         for reason, n in sorted(skipped.items()):
             logger.info("%d frames not used: %s", n, reason)
-        self.pipeline.close()
+        try:
+            self._write_or_rescue(write)
+            if self.rerun is not None:
+                self.rerun.finish(graph, trajectory)
+        finally:
+            self.pipeline.close()
+
+    def _write_or_rescue(self, write: Callable[[], None]) -> None:
+        """Write the results; on a full disk without the recording, else into a temporary folder.
+
+        Raises:
+            OutputError: they are not where they were wanted; it says where they are.
+        """
+        try:
+            write()
+            return
+        except OutputError as error:
+            problem = error
+        if self.rerun is not None:
+            self.rerun.discard()
+            self.rerun = None
+            try:
+                write()
+            except OutputError:
+                pass
+            else:
+                raise OutputError(
+                    f"{self.folder}: no room for session.rrd, so it was left out; "
+                    "all other results are there"
+                ) from problem
+        self.recorder.folder = Path(tempfile.mkdtemp(prefix="mono_hydra_results_"))
+        write()
+        raise OutputError(
+            f"{self.folder}: cannot be written; the results were saved in {self.recorder.folder} "
+            "instead, so move them from there"
+        ) from problem
 
     def _closing_lines(self, message: str) -> str:
         lines = [message] if message else []

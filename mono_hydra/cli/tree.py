@@ -6,11 +6,13 @@ from collections import Counter
 
 from mono_hydra.graph.scene_graph import SceneGraph, node_symbol
 
+LAYERS = ("room", "object", "place")
+
 
 def tree_text(graph: SceneGraph) -> str:
     """One line a room with its objects counted by class, then what has no room."""
-    n_objects, n_places = len(graph.nodes("objects")), len(graph.nodes("places"))
-    lines = [f"building: {len(graph.nodes('rooms'))} rooms, {n_objects} objects, {n_places} places"]
+    counts = (_counted_word(len(graph.nodes(f"{word}s")), word) for word in LAYERS)
+    lines = [f"building: {', '.join(counts)}"]
     inside: dict[int | None, Counter[str]] = {}
     for node, a in graph.items("objects"):
         inside.setdefault(graph.room_of(node), Counter())[a.label_name] += 1
@@ -22,6 +24,10 @@ def tree_text(graph: SceneGraph) -> str:
         lines.append("  without a room")
         lines += _counted(inside[None])
     return "\n".join(lines)
+
+
+def _counted_word(n: int, word: str) -> str:
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
 
 
 def _counted(labels: Counter[str]) -> list[str]:

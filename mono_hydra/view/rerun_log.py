@@ -9,6 +9,7 @@ Timelines: `frame` (index) and `t` (seconds since the first frame).
 from __future__ import annotations
 
 import logging
+import os
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +36,7 @@ GROUP_BLOCKS = 4  # blocks a side of a group that is logged as one mesh
 MESH_BYTES_PER_S = 250_000  # of recording time; a recording of 100 s stays below 50 MB
 _VERTEX_BYTES = 40  # position, colour and two triangles
 _TIMING_CHUNK = 64
+_FOOTER = b"RRF2FOOT"  # stands within the last bytes of a recording that was written to its end
 _SERVER = "rerun+http://127.0.0.1:9876/proxy"
 
 
@@ -61,6 +63,8 @@ class RerunLog:
         name: str = "mono_hydra",
         mode: str = "save",
     ) -> None:
+        if mode == "save":  # what goes wrong with the file is said by `close`, in one line
+            os.environ.setdefault("RUST_LOG", "off")
         import rerun as rr
 
         self.rr = rr
@@ -119,9 +123,24 @@ class RerunLog:
         stream.disconnect()
         if self._part is not None and self.path is not None and self._part.exists():
             try:
+                if not _is_whole(self._part):
+                    self._part.unlink()
+                    raise OutputError(
+                        f"{self.path}: the recording could not be written to its end, so it was "
+                        "removed; free some space, or go without it by --rerun off"
+                    )
                 self._part.replace(self.path)
             except OSError as error:
                 raise OutputError(output_problem(self.path, error)) from error
+
+    def discard(self) -> None:
+        """End the recording and remove its file, to make room for the results."""
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            stream.disconnect()
+        if self._part is not None:
+            with suppress(OSError):
+                self._part.unlink(missing_ok=True)
 
     def __enter__(self) -> RerunLog:
         return self
@@ -386,3 +405,10 @@ def viewer_address(address: str) -> str:
         return address
     host, _, port = address.partition(":")
     return f"rerun+http://{host or '127.0.0.1'}:{port or '9876'}/proxy"
+
+
+def _is_whole(recording: Path) -> bool:
+    """Whether a recording has its footer."""
+    with recording.open("rb") as file:
+        file.seek(max(0, recording.stat().st_size - 64))
+        return _FOOTER in file.read()

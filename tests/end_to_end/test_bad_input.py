@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from mono_hydra.cli.door import enter
 from mono_hydra.cli.run_sequence import main
+from mono_hydra.view.recorder import Recorder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,6 +56,44 @@ def test_an_occupied_output_folder(tiny_sequence, tmp_path, capsys):
     text = one_line(["--seq", str(tiny_sequence), "--out", str(tmp_path)], capsys)
     assert "already holds files" in text
     assert (tmp_path / "mine.txt").read_text() == "keep me"
+
+
+def fill_disk(monkeypatch: pytest.MonkeyPatch, full: Path, *, times: int) -> None:
+    """The first writes of results below a folder find no room."""
+    write, calls = Recorder._write_all, []
+
+    def limited(self, part, *rest):
+        write(self, part, *rest)
+        if part.is_relative_to(full) and len(calls) < times:
+            calls.append(part)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Recorder, "_write_all", limited)
+
+
+def test_a_full_disk_costs_the_recording_before_any_result(
+    tiny_sequence, tmp_path, capsys, monkeypatch
+):
+    out = tmp_path / "r"
+    fill_disk(monkeypatch, out, times=1)
+    text = one_line(["--seq", str(tiny_sequence), "--out", str(out), "--quiet"], capsys)
+    assert "no room for session.rrd" in text
+    assert (out / "scene_graph.json").stat().st_size > 1000
+    assert not list(out.glob("*.rrd"))
+
+
+def test_results_that_find_no_room_are_saved_elsewhere(
+    tiny_sequence, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    out = tmp_path / "r"
+    fill_disk(monkeypatch, out, times=2)
+    text = one_line(["--seq", str(tiny_sequence), "--out", str(out), "--quiet"], capsys)
+    saved = Path(text.split("saved in ")[1].split(" instead")[0])
+    assert saved.parent == tmp_path
+    assert (saved / "scene_graph.json").stat().st_size > 1000
+    assert (saved / "report.html").is_file()
+    assert not list(out.glob("*.json"))
 
 
 def test_an_empty_folder(tmp_path, capsys):

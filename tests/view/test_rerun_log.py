@@ -120,3 +120,14 @@ def test_an_unknown_mode_is_named() -> None:
 )
 def test_a_viewer_address_may_be_short(given: str, wanted: str) -> None:
     assert viewer_address(given) == wanted
+
+
+def test_a_recording_cut_off_by_a_full_disk_is_removed(tmp_path: Path) -> None:
+    log = RerunLog(tmp_path / "session.rrd", ViewConfig(), NYU40, "flat")
+    log._stream.flush(timeout_sec=20.0)
+    log._stream.disconnect()
+    part = next(tmp_path.iterdir())
+    part.write_bytes(part.read_bytes()[:-80])
+    with pytest.raises(OutputError, match="free some space"):
+        log.close()
+    assert not list(tmp_path.iterdir())
