@@ -37,7 +37,7 @@ class Run:
             return None
         try:
             with np.load(path, allow_pickle=False) as data:
-                stamps_s = data["stamps" if "stamps" in data.files else "stamps_s"]
+                stamps_s = data["stamps"]
                 return stamps_s.astype(float), data["covariance"].astype(float)
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise EvaluationError(f"{path}: not a readable covariance file") from error

@@ -7,7 +7,7 @@ import numpy as np
 from mono_hydra.mapping import mesh_kernels as kernels
 from mono_hydra.mapping.marching_cubes_table import EDGES, triangle_table
 from mono_hydra.mapping.volume import BlockIndex, Volume
-from mono_hydra.mapping.volume_kernels import unpack
+from mono_hydra.mapping.volume_kernels import pack_all, unpack
 from mono_hydra.types import F4, F8, I4, I8, MeshBlock
 
 _BUFFER_BLOCKS = 24  # whole blocks of the densest kind that fit into the buffer of one call
@@ -132,14 +132,9 @@ _CUBE = np.array([[d & 1, d >> 1 & 1, d >> 2 & 1] for d in range(8)], np.int64)
 
 def _upper_neighbours(keys: I8) -> I8:
     """(N * 8,) keys of each block and its seven upper neighbours."""
-    return _pack_all((unpack(keys)[:, None, :] + _CUBE[None]).reshape(-1, 3))
+    return pack_all((unpack(keys)[:, None, :] + _CUBE[None]).reshape(-1, 3))
 
 
 def _with_lower_neighbours(keys: I8) -> I8:
     """Keys of the blocks and of all that sample them, ascending."""
-    return np.unique(_pack_all((unpack(keys)[:, None, :] - _CUBE[None]).reshape(-1, 3)))
-
-
-def _pack_all(ijk: I8) -> I8:
-    shifted = ijk + (1 << 20)
-    return (shifted[:, 0] << 42) | (shifted[:, 1] << 21) | shifted[:, 2]
+    return np.unique(pack_all((unpack(keys)[:, None, :] - _CUBE[None]).reshape(-1, 3)))

@@ -28,6 +28,15 @@ def pack(i: int, j: int, k: int) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def pack_all(ijk: I8) -> I8:
+    """Keys (N,) of blocks (N, 3)."""
+    out = np.empty(ijk.shape[0], np.int64)
+    for n in range(ijk.shape[0]):
+        out[n] = pack(ijk[n, 0], ijk[n, 1], ijk[n, 2])
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def unpack(keys: I8) -> I8:
     """(N, 3) block coordinates of keys (N,)."""
     out = np.empty((keys.shape[0], 3), np.int64)

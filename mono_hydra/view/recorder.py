@@ -142,7 +142,7 @@ class Recorder:
         write_crops(graph, part / "crops")
         if self.covariances:
             stamps, covariances = zip(*self.covariances, strict=True)
-            np.savez(part / "trajectory_covariance.npz", stamps_s=stamps, covariance=covariances)
+            np.savez(part / "trajectory_covariance.npz", stamps=stamps, covariance=covariances)
         (part / "config.yaml").write_text(self._config_text(), encoding="utf-8")
         _write_json(part / "metrics.json", metrics)
 

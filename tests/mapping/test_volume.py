@@ -58,7 +58,7 @@ def test_ball_is_round_labelled_and_faces_outwards(mesh):
 def test_keys_keep_the_order_of_block_coordinates():
     rng = np.random.default_rng(0)
     ijk = rng.integers(-50, 50, (200, 3))
-    keys = np.array([kernels.pack(*row) for row in ijk])
+    keys = kernels.pack_all(ijk)
     assert np.array_equal(kernels.unpack(keys), ijk)
     assert np.array_equal(np.argsort(keys, kind="stable"), np.lexsort(ijk.T[::-1]))
 
