@@ -43,6 +43,14 @@ class PlaceLayer:
 
 
 @dataclass(frozen=True, eq=False)
+class _Edges:
+    """Some edges, ascending."""
+
+    ends: I8  # (E, 2) ids
+    clearance_m: F8  # (E,)
+
+
+@dataclass(frozen=True, eq=False)
 class _Field:
     """Distance field of a window with what the kernels need beside it."""
 
@@ -242,19 +250,21 @@ class PlacesBuilder:
         width = np.concatenate([width, bridge_width])
         cell = np.floor(points / voxel_m)
         is_inner = np.asarray(((cell >= inner.low) & (cell < inner.high)).all(axis=1))
-        fresh = is_inner[pair].any(axis=1)
+        renewed = is_inner[pair].any(axis=1)
         ids = self._ids[slots]
-        ends = np.sort(ids[pair[fresh]], axis=1).reshape(-1, 2)
+        ends = np.sort(ids[pair[renewed]], axis=1).reshape(-1, 2)
+        order = np.lexsort((ends[:, 1], ends[:, 0]))
+        fresh = _Edges(ends[order], width[renewed][order])
         alive = np.zeros(self._next_id + 1, bool)
         alive[self._ids] = True
         alive[ids[is_inner]] = False
         keep = alive[self._edges].all(axis=1)
-        edges = np.concatenate([self._edges[keep], ends])
-        clearance = np.concatenate([self._edge_clearance[keep], width[fresh]])
-        order = np.lexsort((edges[:, 1], edges[:, 0]))
-        edges, clearance = edges[order], clearance[order]
-        self._touched.append(_ends_of_changed(self._edges, self._edge_clearance, edges, clearance))
-        self._edges, self._edge_clearance = edges, clearance
+        former = _Edges(self._edges[~keep], self._edge_clearance[~keep])
+        self._touched.append(_ends_of_changed(former, fresh))
+        kept = self._edges[keep]
+        at = np.searchsorted(_edge_keys(kept), _edge_keys(fresh.ends))
+        self._edges = np.insert(kept, at, fresh.ends, axis=0)
+        self._edge_clearance = np.insert(self._edge_clearance[keep], at, fresh.clearance_m)
 
     def _passages(
         self, points_m: F8, longest_m: float, least_m: float, window: _Field
@@ -333,15 +343,19 @@ def _matches(fresh_m: F8, former_m: F8, reach_m: float) -> I8:
     return match
 
 
-def _ends_of_changed(before: I8, clearance_before: F8, after: I8, clearance_after: F8) -> I8:
+def _edge_keys(ends: I8) -> I8:
+    """One number (E,) for each edge (E, 2), in the order of the edges."""
+    return np.asarray((ends[:, 0] << 32) | ends[:, 1])
+
+
+def _ends_of_changed(before: _Edges, after: _Edges) -> I8:
     """Ids of places with an edge that came, went or has another clearance."""
-    keys_before = (before[:, 0] << 32) | before[:, 1]
-    keys_after = (after[:, 0] << 32) | after[:, 1]
+    keys_before, keys_after = _edge_keys(before.ends), _edge_keys(after.ends)
     gone = ~np.isin(keys_before, keys_after, assume_unique=True)
     came = ~np.isin(keys_after, keys_before, assume_unique=True)
-    other = np.zeros(len(after), bool)
-    other[~came] = clearance_after[~came] != clearance_before[~gone]  # both in the same order
-    return np.unique(np.concatenate([before[gone].ravel(), after[came | other].ravel()]))
+    changed = came.copy()  # both are in the same order, so what stayed can be compared row by row
+    changed[~came] = after.clearance_m[~came] != before.clearance_m[~gone]
+    return np.unique(np.concatenate([before.ends[gone].ravel(), after.ends[changed].ravel()]))
 
 
 def _adjacency(n: int, pair: I4) -> tuple[I8, I4, I4]:

@@ -40,16 +40,46 @@ def _table() -> dict[str, Any]:
     return table
 
 
+@dataclass(frozen=True, eq=False)
+class _Likelihood:
+    """The table as arrays: names in rows, object classes in columns."""
+
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    log_prior: F8  # (K,)
+    presence: F8  # (K, C) what a class adds when it is surely there
+    absence: F8  # (K,) what all classes add when none is
+
+
+@cache
+def _likelihood() -> _Likelihood:
+    table = _table()
+    rows = table["rooms"]
+    labels = tuple(sorted({c for row in rows.values() for c in row["objects"]}))
+    usual = [table["everywhere"].get(label, table["elsewhere"]) for label in labels]
+    p = np.array(
+        [
+            [row["objects"].get(label, p) for label, p in zip(labels, usual, strict=True)]
+            for row in rows.values()
+        ]
+    )
+    absent = ABSENCE_WEIGHT * np.log(1.0 - p)
+    log_prior = np.log([row["prior"] for row in rows.values()])
+    return _Likelihood(tuple(rows), labels, log_prior, np.log(p) - absent, absent.sum(axis=1))
+
+
 def name_rooms(rooms: Sequence[RoomEvidence]) -> list[dict[str, float]]:
     """Probability of each name for each room, names of more than 1 % only, most likely first."""
     if not rooms:
         return []
-    table = _table()
-    kinds = table["buildings"]
-    by_kind = {
-        kind: np.array([[_log_joint(r, name, names) for name in names] for r in rooms])
-        for kind, names in kinds.items()
-    }
+    kinds = _table()["buildings"]
+    row_of = {name: k for k, name in enumerate(_likelihood().names)}
+    scores_of_all = np.array([_log_joints(room) for room in rooms])
+    by_kind = {}
+    for kind, names in kinds.items():
+        rows = [row_of[name] for name in names]
+        prior = _likelihood().log_prior[rows]
+        by_kind[kind] = scores_of_all[:, rows] + prior - _log_sum(prior[None], 1)[0]
     of_kind = np.array([_log_sum(scores, 1).sum() for scores in by_kind.values()])
     weight = np.exp(of_kind - _log_sum(of_kind[None], 1)[0])
     result = []
@@ -72,25 +102,27 @@ def best_name(probabilities: Mapping[str, float], least: float = 0.2) -> str:
     return name if value >= least else "unknown"
 
 
-def _log_joint(room: RoomEvidence, name: str, names: Sequence[str]) -> float:
-    """Log of prior times likelihood of what is known about a room."""
-    table = _table()
-    row = table["rooms"][name]
-    prior = row["prior"] / sum(table["rooms"][n]["prior"] for n in names)
-    score = float(np.log(prior))
-    for label in sorted({c for r in table["rooms"].values() for c in r["objects"]}):
-        p = row["objects"].get(label, table["everywhere"].get(label, table["elsewhere"]))
-        there = room.objects.get(label, 0.0)
-        score += there * np.log(p) + ABSENCE_WEIGHT * (1.0 - there) * np.log(1.0 - p)
+def _log_joints(room: RoomEvidence) -> list[float]:
+    """Log likelihood (K,) of what is known about a room, for every name."""
+    known, rows = _likelihood(), _table()["rooms"]
+    there = np.array([room.objects.get(label, 0.0) for label in known.labels])
+    return [
+        float(score) + _log_shape(room, name, rows[name])
+        for name, score in zip(known.names, known.presence @ there + known.absence, strict=True)
+    ]
+
+
+def _log_shape(room: RoomEvidence, name: str, row: Mapping[str, Any]) -> float:
+    """Log likelihood of a room's size, outline, doors and stairs."""
     median, spread = row["area_m2"]
-    score += _log_normal(max(room.area_m2, 0.5) / median, spread)
+    score = _log_normal(max(room.area_m2, 0.5) / median, spread)
     score += _log_normal(max(room.elongation, 1.0) / row["elongation"], ELONGATION_SPREAD)
     # several doors lead into a corridor; other rooms have one or two
     rate = 3.5 if name in ("corridor", "staircase", "open space") else 1.3
-    score += room.n_doors * np.log(rate) - rate
-    if room.has_stairs:
-        score += 5.0 if name == "staircase" else 0.0
-    return float(score)
+    score += room.n_doors * float(np.log(rate)) - rate
+    if room.has_stairs and name == "staircase":
+        score += 5.0
+    return score
 
 
 def _log_normal(ratio: float, spread: float) -> float:

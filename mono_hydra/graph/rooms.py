@@ -30,9 +30,9 @@ class RoomLayer:
     """Rooms after a step."""
 
     rooms: dict[int, RoomAttributes]
-    room_of_place: dict[int, int]  # place id -> room id, -1 without a room
+    room_of_place: dict[int, int]  # of the partition: place id -> room id, -1 without a room
     doors: tuple[tuple[int, int, Door], ...]  # first room < second room
-    curve: filtration.FiltrationCurve  # of the places, for the debug plot
+    curve: filtration.FiltrationCurve  # of the places, for the debug plot; empty before the end
     delta_m: float  # dilation that the plateau rule chose
     storeys: tuple[dict[str, float], ...] = ()  # {"id", "floor_z", "ceiling_z"}, lowest first
 
@@ -65,12 +65,26 @@ class RoomsBuilder:
         # rooms change slowly: the first ones come at once, later partitions wait their turn
         often = len(layer.ids) // self.config.places_per_update
         self._wait = 1 + max(often, self.config.min_update_keyframes if self._layer.rooms else 0)
-        return self.finish(layer, objects)
+        return self._renew(layer, objects)
 
     def finish(
         self, layer: PlaceLayer, objects: Sequence[tuple[int, ObjectAttributes]]
     ) -> RoomLayer:
-        """The partition of the whole layer now."""
+        """The partition of the whole layer now, with the filtration curve for the debug plot."""
+        rooms = self._renew(layer, objects)
+        index = np.searchsorted(layer.ids, layer.edges).astype(np.int32)
+        curve = filtration.filtration(
+            len(layer.ids), index, layer.edge_clearance_m, self.config.min_seed_places
+        )
+        plateau = filtration.choose_plateau(
+            filtration.plateaus(curve, self.config.min_dilation_m, self.config.max_dilation_m),
+            self.config.plateau_ratio,
+        )
+        return replace(rooms, curve=curve, delta_m=plateau.low_m if plateau else 0.0)
+
+    def _renew(
+        self, layer: PlaceLayer, objects: Sequence[tuple[int, ObjectAttributes]]
+    ) -> RoomLayer:
         if len(layer.ids) == 0 or layer.free_space is None:
             return self._layer
         maps = footprints(layer.free_space, self.config)
@@ -96,13 +110,6 @@ class RoomsBuilder:
             room[:] = 0
             masks, doors = [(0, maps[0].open | maps[0].floor)], []
         ids = self._stable_ids(layer, room, len(masks))
-        curve = filtration.filtration(
-            len(layer.ids), index, layer.edge_clearance_m, self.config.min_seed_places
-        )
-        plateau = filtration.choose_plateau(
-            filtration.plateaus(curve, self.config.min_dilation_m, self.config.max_dilation_m),
-            self.config.plateau_ratio,
-        )
         shapes = [
             _attributes(maps[storey], storey, mask, layer.positions_m[room == n])
             for n, (storey, mask) in enumerate(masks)
@@ -121,13 +128,12 @@ class RoomsBuilder:
             for p, n in zip(layer.ids.tolist(), room.tolist(), strict=True)
         }
         self._room_of_place = of_place
-        delta = plateau.low_m if plateau else 0.0
         storeys = tuple(
             {"id": float(n), "floor_z": m.floor_z_m, "ceiling_z": m.ceiling_z_m}
             for n, m in enumerate(maps)
         )
         rooms = dict(sorted(rooms.items()))
-        self._layer = RoomLayer(rooms, dict(of_place), known, curve, delta, storeys)
+        self._layer = RoomLayer(rooms, dict(of_place), known, EMPTY_CURVE, 0.0, storeys)
         return self._layer
 
     def _named(
@@ -165,15 +171,10 @@ class RoomsBuilder:
         ]
 
     def _carried(self, layer: PlaceLayer) -> RoomLayer:
-        """The last partition with the places of now; new ones wait for the next partition."""
-        if len(layer.changed_ids) == 0 and len(layer.removed_ids) == 0:
-            return self._layer
-        of_place = self._room_of_place
+        """The last partition as it is; new places wait for the next one."""
         for place in layer.removed_ids.tolist():
-            of_place.pop(place, None)
-        for place in layer.changed_ids.tolist():
-            of_place.setdefault(place, -1)
-        return replace(self._layer, room_of_place=dict(of_place))
+            self._room_of_place.pop(place, None)
+        return self._layer
 
     def _stable_ids(self, layer: PlaceLayer, room: I4, n_rooms: int) -> list[int]:
         """Id of each room: the former room that it shares most places with, else a new id."""

@@ -8,7 +8,7 @@ from mono_hydra.mapping import mesh_kernels as kernels
 from mono_hydra.mapping.marching_cubes_table import EDGES, triangle_table
 from mono_hydra.mapping.volume import BlockIndex, Volume
 from mono_hydra.mapping.volume_kernels import pack_all, unpack
-from mono_hydra.types import F4, F8, I4, I8, MeshBlock
+from mono_hydra.types import F4, I4, I8, MeshBlock
 
 _BUFFER_BLOCKS = 24  # whole blocks of the densest kind that fit into the buffer of one call
 
@@ -80,7 +80,10 @@ class MeshBuilder:
 
 
 def merge_blocks(blocks: list[MeshBlock]) -> MeshBlock:
-    """Join blocks; vertices equal to 0.01 mm become one, faces without area are dropped."""
+    """Join blocks; equal vertices become one, faces without area are dropped.
+
+    A border vertex is computed from the same two voxels in both blocks, so it is equal to the bit.
+    """
     if not blocks:
         empty = np.zeros((0, 3), np.float32)
         return MeshBlock(
@@ -94,24 +97,18 @@ def merge_blocks(blocks: list[MeshBlock]) -> MeshBlock:
         )
     vertices = np.concatenate([b.vertices_m for b in blocks])
     counts = np.cumsum([0] + [len(b.vertices_m) for b in blocks[:-1]])
-    faces = np.concatenate([b.faces + n for b, n in zip(blocks, counts, strict=True)])
-    quantised = np.round(vertices.astype(np.float64) * 1e5).astype(np.int64)
-    _, first, merged = np.unique(quantised, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")  # keep the order of first appearance
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    faces = rank[merged.reshape(-1)][faces]
+    faces = np.concatenate([b.faces + np.int32(n) for b, n in zip(blocks, counts, strict=True)])
+    chosen, joined_as = _first_of_equal(vertices)
+    faces = joined_as[faces]
     keep = (
         (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
     )
-    faces = np.ascontiguousarray(faces[keep], np.int32)
-    chosen = first[order]
+    faces = np.ascontiguousarray(faces[keep])
     joined = vertices[chosen]
-    normals = _vertex_normals(joined.astype(np.float64), faces)
     return MeshBlock(
         (0, 0, 0),
         joined,
-        normals,
+        _vertex_normals(joined, faces),
         np.concatenate([b.rgb for b in blocks])[chosen],
         np.concatenate([b.labels for b in blocks])[chosen],
         np.concatenate([b.confidence for b in blocks])[chosen],
@@ -119,11 +116,26 @@ def merge_blocks(blocks: list[MeshBlock]) -> MeshBlock:
     )
 
 
-def _vertex_normals(vertices_m: F8, faces: I4) -> F4:
-    normals = np.zeros_like(vertices_m)
+def _first_of_equal(points_m: F4) -> tuple[I8, I4]:
+    """Rows (M,), ascending, of the first of equal points (N, 3), and each point's number (N,)."""
+    order = np.lexsort(points_m.T)
+    ordered = points_m[order]
+    starts = np.ones(len(order), np.bool_)
+    starts[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    group = np.cumsum(starts, dtype=np.int32) - np.int32(1)
+    first = order[starts]  # the sort is stable: the first of each group has the lowest row
+    rank = np.empty(len(first), np.int32)
+    rank[np.argsort(first, kind="stable")] = np.arange(len(first), dtype=np.int32)
+    number = np.empty(len(order), np.int32)
+    number[order] = rank[group]
+    return np.sort(first), number
+
+
+def _vertex_normals(vertices_m: F4, faces: I4) -> F4:
+    normals = np.zeros(vertices_m.shape, np.float64)
     kernels.accumulate_normals(faces, vertices_m, normals)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    smooth: F4 = (normals / np.maximum(length, 1e-12)).astype(np.float32)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    smooth: F4 = normals.astype(np.float32)
     return smooth
 
 

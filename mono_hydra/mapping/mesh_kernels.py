@@ -279,7 +279,7 @@ def _add_face_normal(face: I4, vertices: F4, normals: F4) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def accumulate_normals(faces: I4, vertices: F8, normals: F8) -> None:
+def accumulate_normals(faces: I4, vertices: F4, normals: F8) -> None:
     """Area-weighted vertex normals (V, 3), added in the order of the faces."""
     for f in range(faces.shape[0]):
         a, b, c = vertices[faces[f, 0]], vertices[faces[f, 1]], vertices[faces[f, 2]]

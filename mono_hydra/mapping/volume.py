@@ -113,6 +113,8 @@ class Volume:
         self.blocks = _Blocks()
         self._archive: dict[int, bytes] = {}
         self._archive_first: dict[int, int] = {}
+        self._window_center: F8 = np.zeros(3)
+        self._window_reach_m = 0.0
         self._touched: list[I8] = []  # per keyframe: keys its band passes through
         self._is_skipped = label_space.mask("dynamic")
         self._scratch: I8 = np.full(1 << 15, EMPTY, np.int64)
@@ -304,8 +306,14 @@ class Volume:
         x = max(camera.cx, camera.width - camera.cx) / camera.fx
         y = max(camera.cy, camera.height - camera.cy) / camera.fy
         corner_m = self.config.max_range_m * float(np.sqrt(1.0 + x * x + y * y))
-        reach_m = max(corner_m + 2 * self.block_m, self.config.window_radius_m)
+        slack_m = 2 * self.block_m  # the window is looked at again once the camera moved as far
+        reach_m = max(corner_m + 2 * self.block_m, self.config.window_radius_m) + slack_m
         center = keyframe.T_world_camera[:3, 3]
+        if reach_m <= self._window_reach_m and (
+            np.linalg.norm(center - self._window_center) <= slack_m
+        ):
+            return
+        self._window_center, self._window_reach_m = center.copy(), reach_m
         if self._archive:
             keys = np.fromiter(self._archive, np.int64, len(self._archive))
             back = keys[self._distance_m(keys, center) < reach_m]
