@@ -26,12 +26,13 @@ from mono_hydra.simulation.room_space import (
 
 Make = Callable[[np.random.Generator, Palette], Item]
 CURTAINS = ((0.86, 0.84, 0.78), (0.80, 0.77, 0.70), (0.72, 0.70, 0.66), (0.88, 0.86, 0.82))
+ROLLER_SHARE = 0.6  # of the windows without slats
 HIGH_TOP_M = 1.5  # on wardrobes people keep boxes, not lamps
 WALL_BOARDS = {  # chances of the first, the second and the third set of boards
     "study": (0.9, 0.7, 0.4),
-    "bedroom": (0.8, 0.5),
-    "kitchen": (0.8, 0.6),
-    "living room": (0.8, 0.5),
+    "bedroom": (0.9, 0.6),
+    "kitchen": (0.9, 0.6),
+    "living room": (0.9, 0.7),
     "office": (0.7, 0.4),
     "corridor": (0.4,),
     "dining room": (0.6, 0.3),
@@ -289,11 +290,11 @@ def hang_things(space: RoomSpace, rng: np.random.Generator, palette: Palette) ->
         hang_on_wall(space, wall.television(rng, palette, 0.9, False), rng, 1.2)
     _mirrors_over_chests(space, rng, palette)
     if name in ("corridor", "bedroom", "living room", "study") and rng.random() < (
-        0.9 if name in ("corridor", "bedroom") else 0.4
+        0.95 if name in ("corridor", "bedroom") else 0.6
     ):
         hang_on_wall(
             space,
-            wall.mirror(rng, palette, float(rng.uniform(0.4, 0.6)), float(rng.uniform(1.0, 1.4))),
+            wall.mirror(rng, palette, float(rng.uniform(0.45, 0.8)), float(rng.uniform(1.1, 1.6))),
             rng,
             float(rng.uniform(0.35, 0.6)),
         )
@@ -359,13 +360,18 @@ def hang_curtains(space: RoomSpace, rng: np.random.Generator, palette: Palette) 
     cloth = Material(kind, rgb, shade(rgb, 0.8), seed_of(rng), 0.5)
     for edge, at, o in space.windows:
         w = next(v for v in space.walls if v.index == edge)
-        if style == "blinds":
-            item = wall.blinds(rng, o.width_m - 0.1, o.z1_m - o.z0_m)
+        if style == "blinds" or rng.random() < ROLLER_SHARE:
+            width, height = o.width_m - 0.1, o.z1_m - o.z0_m
+            item = (
+                wall.blinds(rng, width, height)
+                if style == "blinds"
+                else wall.roller_blind(rng, palette, width, float(rng.uniform(0.35, 0.85)) * height)
+            )
             spot = w.start_m + w.along * at + w.inward * (-0.03)
             space.placed.append(
                 Placed(item, float(spot[0]), float(spot[1]), o.z1_m - 0.002, w.yaw_rad, edge)
             )
-        elif style == "curtain":
+        if style == "curtain":
             _curtain_pair(
                 space,
                 rng,

@@ -311,7 +311,7 @@ def _base_run(
     else:
         top = _plain_top(finish.top, width, h)
     if upstand:
-        high = h + 0.04 + rng.uniform(0.06, 0.16)
+        high = h + 0.04 + rng.uniform(0.1, 0.28)
         top.add(finish.top, box((-width / 2, 0.28, h + 0.04), (width / 2, 0.3, high)))
     item.children.append(Child(top, 0, 0, 0, 0, "on"))
     return item

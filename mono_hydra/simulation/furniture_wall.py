@@ -22,6 +22,7 @@ from mono_hydra.simulation.shapes import (
     tube,
 )
 
+BLIND_CLOTHS = ((0.84, 0.81, 0.74), (0.76, 0.74, 0.70), (0.62, 0.58, 0.52), (0.80, 0.74, 0.62))
 PAPER = Material("paint", (0.86, 0.84, 0.78))
 
 
@@ -199,6 +200,19 @@ def blinds(rng: np.random.Generator, width: float, height: float) -> Item:
             (-width / 2 + 0.005, -0.015, -0.1 - n * pitch),
             (width / 2 - 0.005, 0.015, -0.08 - n * pitch),
         ),
+    )
+
+
+def roller_blind(rng: np.random.Generator, palette: Palette, width: float, height: float) -> Item:
+    """A cloth drawn down from a roll; its top is at z = 0, as for `blinds`."""
+    rgb = pick(rng, (*BLIND_CLOTHS, *palette.fabrics[:2]))
+    cloth = Material("fabric", rgb, shade(rgb, 0.9), seed_of(rng), 0.4)
+    x = width / 2
+    return Item("blinds", movable=False).add(
+        cloth,
+        box((-x, -0.012, -height), (x, -0.009, -0.03)),
+        rod((-x, -0.015, -0.025), (x, -0.015, -0.025), 0.022),
+        box((-x, -0.017, -height - 0.015), (x, -0.005, -height)),
     )
 
 

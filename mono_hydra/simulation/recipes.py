@@ -20,7 +20,7 @@ from mono_hydra.simulation.items import Child, Item, group
 from mono_hydra.simulation.palette import Palette
 from mono_hydra.simulation.room_space import RoomSpace, place_along_walls, place_free
 
-DRYING = {"bathroom": 0.35, "bedroom": 0.3, "living room": 0.25, "storage": 0.4}
+DRYING = {"bathroom": 0.45, "bedroom": 0.4, "living room": 0.4, "storage": 0.4}
 N_VARIANTS = 3  # draws of one thing, until one is small enough for the room
 Make = Callable[[np.random.Generator, Palette], Item]
 
@@ -101,23 +101,23 @@ def living_room(space: RoomSpace, rng: np.random.Generator, palette: Palette) ->
     if area > 12 and rng.random() < 0.85:
         _dining_somewhere(space, rng, palette, (6, 4, 2) if area > 24 else (4, 2))
     may: list[tuple[float, Make, str]] = [
+        (0.9, storage.bookshelf, "any"),
         (0.75, storage.wall_unit, "middle"),
         (0.55, storage.tall_cabinet, "any"),
-        (0.5, storage.bookshelf, "any"),
-        (0.3, storage.piano, "any"),
+        (0.5, storage.piano, "any"),
         (0.5, lambda r, p: seating.sofa(r, p, 1), "corner"),
         (0.75, wall.floor_lamp, "corner"),
         (0.7, storage.sideboard, "middle"),
         (0.8, lambda r, p: small.plant(r, p, True), "corner"),
         (0.6, seating.chair, "any"),
         (0.35, storage.dresser, "any"),
-        (0.7, seating.ottoman, "any"),
+        (0.8, seating.ottoman, "any"),
         (0.5, storage.bookshelf, "any"),
         (0.4, tables.side_table, "corner"),
         (0.4, small.basket, "corner"),
         (0.3, lambda r, p: small.plant(r, p, True), "corner"),
     ]
-    if rng.random() < 0.5:
+    if rng.random() < 0.6:
         _desk_somewhere(space, rng, palette)
     _may(space, rng, palette, may)
 
@@ -191,9 +191,9 @@ def bedroom(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> Non
         (0.6, clothes.garment_rack, "any"),
         (0.5, storage.wardrobe, "any"),
         (0.5, storage.tall_cabinet, "any"),
-        (0.4, seating.bench, "any"),
+        (0.65, seating.bench, "any"),
         (0.55, seating.chair, "any"),
-        (0.35, storage.bookshelf, "any"),
+        (0.5, storage.bookshelf, "any"),
         (0.4, lambda r, p: small.plant(r, p, True), "corner"),
         (0.5, seating.ottoman, "any"),
         (0.25, lambda r, p: seating.sofa(r, p, 1), "corner"),
@@ -320,7 +320,7 @@ def kitchen_room(space: RoomSpace, rng: np.random.Generator, palette: Palette) -
     may: list[tuple[float, Make, str]] = [
         (0.5, storage.sideboard, "any"),
         (0.6, small.basket, "corner"),
-        (0.5, kitchen.washing_machine, "corner"),
+        (0.65, kitchen.washing_machine, "corner"),
         (0.5, seating.stool, "corner"),
         (0.5, storage.rack, "corner"),
     ]
@@ -390,6 +390,8 @@ def bathroom(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> No
 def study(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
     """A desk at the window, shelves, an armchair."""
     _desk_somewhere(space, rng, palette)
+    if rng.random() < 0.5:
+        _desk_somewhere(space, rng, palette)
     place_along_walls(space, storage.bookshelf(rng, palette), rng)
     _may(
         space,
@@ -431,7 +433,7 @@ def corridor(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> No
                     "corner",
                 ),
                 (0.3, clothes.garment_rack, "any"),
-                (0.4, seating.bench, "any"),
+                (0.65, seating.bench, "any"),
                 (0.35, seating.chair, "any"),
                 (0.35, lambda r, p: small.plant(r, p, True), "corner"),
             ],
@@ -555,16 +557,16 @@ def loose_things(space: RoomSpace, rng: np.random.Generator, palette: Palette) -
         "living room": (
             small.bag,
             small.toy,
-            lambda r, p: small.carton(r, p, 1.4),
+            lambda r, p: small.carton(r, p, 1.7),
             small.shoes,
-            lambda r, p: small.carton(r, p, 1.2),
+            lambda r, p: small.carton(r, p, 1.5),
             lambda r, p: small.clothes_heap(r, p, 0.45),
         ),
         "bedroom": (
             lambda r, p: small.clothes_heap(r, p, 0.6),
             small.bag,
             small.shoes,
-            lambda r, p: small.carton(r, p, 1.3),
+            lambda r, p: small.carton(r, p, 1.6),
             small.toy,
             lambda r, p: small.clothes_heap(r, p, 0.5),
         ),
@@ -574,7 +576,7 @@ def loose_things(space: RoomSpace, rng: np.random.Generator, palette: Palette) -
         "office": (small.bag, small.carton, small.book_stack),
         "open space": (small.bag, small.carton, small.bag),
         "kitchen": (small.carton, small.bottle, small.bag),
-        "storage": (lambda r, p: small.carton(r, p, 1.4), small.bag, small.shoes),
+        "storage": (lambda r, p: small.carton(r, p, 1.7), small.bag, small.shoes),
     }
     options = makes.get(name, (small.bag,))
     for _ in range(int(rng.integers(2, 4 + int(area / 5)))):
