@@ -14,6 +14,7 @@ from mono_hydra.types import F8
 
 NEXT_TO_M = 0.30
 AGAINST_M = 0.06
+STRUCTURE_LABELS = ("other structure",)  # built in: items that are no objects
 Relation = tuple[int, str, int]
 
 
@@ -25,6 +26,7 @@ class Contents:
     objects: list[ObjectTruth] = field(default_factory=list)
     lamps: list[Lamp] = field(default_factory=list)
     relations: list[Relation] = field(default_factory=list)
+    fixtures: list[ObjectTruth] = field(default_factory=list)
 
 
 def add_room(contents: Contents, space: RoomSpace, rng: np.random.Generator) -> None:
@@ -54,17 +56,17 @@ def _add_item(
     warmth: float,
 ) -> None:
     number = parent
+    is_object = bool(item.pieces) and item.label not in STRUCTURE_LABELS
     if item.pieces:
-        number = len(contents.objects) + 1
+        number = len(contents.objects) + 1 if is_object else 0
         low, high = item.own_bounds()
         center = T_world_item[:3, :3] @ ((low + high) / 2) + T_world_item[:3, 3]
-        on = parent if predicate in ("on", "in") else None
+        on = parent if predicate in ("on", "in") and is_object else None
         yaw = float((yaw_rad + np.pi) % (2 * np.pi) - np.pi)
-        contents.objects.append(
-            ObjectTruth(
-                number, item.label, center, high - low, yaw, item.symmetry, room, on, item.movable
-            )
+        truth = ObjectTruth(
+            number, item.label, center, high - low, yaw, item.symmetry, room, on, item.movable
         )
+        (contents.objects if is_object else contents.fixtures).append(truth)
         if on is not None and predicate is not None:
             contents.relations.append((number, predicate, on))
         contents.parts += _parts(item, T_world_item, number, room)
@@ -75,7 +77,7 @@ def _add_item(
         T_item_child = np.eye(4)
         T_item_child[:3, :3] = rotation(child.yaw_rad)
         T_item_child[:3, 3] = [child.x_m, child.y_m, child.z_m]
-        owner = number if item.pieces else None
+        owner = number if is_object else None
         _add_item(
             contents,
             child.item,
@@ -83,7 +85,7 @@ def _add_item(
             yaw_rad + child.yaw_rad,
             room,
             owner,
-            child.predicate if item.pieces else None,
+            child.predicate if is_object else None,
             warmth,
         )
 

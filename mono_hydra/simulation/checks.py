@@ -17,10 +17,12 @@ from mono_hydra.simulation.imu import GRAVITY_M_S2, specific_force
 from mono_hydra.simulation.motion import MotionState
 from mono_hydra.simulation.scene import HouseScene
 from mono_hydra.simulation.truth import Visibility
+from mono_hydra.simulation.walk import Walk
 from mono_hydra.types import F8, Camera
 
 REPROJECTION_M = 0.002
 DOOR_TO_ROOM_M = 0.3
+RETURN_M = 0.3
 IMU_SPAN_S = 5.0
 IMU_END_M = 0.005
 
@@ -53,6 +55,26 @@ def check_house(house: House) -> None:
             xy = door.center_m[None, :2]
             if _outside_by(polygon, xy) > DOOR_TO_ROOM_M:
                 raise _fault(house, f"door {door.id} is away from room {room_id}")
+
+
+def check_walk(house: House, walk: Walk, limit_s: float | None) -> None:
+    """Every room is entered and the walk ends where it began, clear of everything.
+
+    `limit_s`: a duration somebody asked for; a walk that long may have been cut short by it.
+
+    Raises:
+        SimulationError: naming the first violation.
+    """
+    if limit_s is not None and walk.motion.duration_s > limit_s - 1.0:
+        return
+    stamps = np.arange(0.0, walk.motion.duration_s, 0.1)
+    centres = walk.motion.camera(stamps).T_world[:, :3, 3]
+    for room in house.rooms:
+        level = (centres[:, 2] > room.floor_z_m) & (centres[:, 2] < room.ceiling_z_m)
+        if not (inside_polygon(room.polygon_m, centres[:, :2]) & level).any():
+            raise _fault(house, f"the walk misses room {room.id} ({room.name})")
+    if len(walk.stops) > 1 and np.linalg.norm(centres[-1] - centres[0]) > RETURN_M:
+        raise _fault(house, "the walk does not return to its start")
 
 
 def check_imu(body: MotionState) -> None:

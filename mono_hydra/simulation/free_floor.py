@@ -88,9 +88,10 @@ class FreeFloor:
         component = self._component[storey.first_node : last].reshape(storey.clearance_m.shape)
         good = inside & (storey.clearance_m >= clearance_m) & (component == self._main)
         best = np.zeros_like(good)
+        clearance = np.where(good, storey.clearance_m, 0.0)
         for x in range(0, good.shape[0], step):  # the roomiest cell of every tile
             for y in range(0, good.shape[1], step):
-                tile = np.where(good, storey.clearance_m, 0.0)[x : x + step, y : y + step]
+                tile = clearance[x : x + step, y : y + step]
                 if tile.max() > 0.0:
                     i, j = np.unravel_index(int(np.argmax(tile)), tile.shape)
                     best[x + i, y + j] = True

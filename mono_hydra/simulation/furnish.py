@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mono_hydra.simulation import fixtures, outlines, recipes
 from mono_hydra.simulation import furniture_bath as bath
+from mono_hydra.simulation import furniture_clothes as clothes
 from mono_hydra.simulation import furniture_kitchen as kitchen
 from mono_hydra.simulation import furniture_small as small
 from mono_hydra.simulation import furniture_storage as storage
 from mono_hydra.simulation import furniture_wall as wall
-from mono_hydra.simulation import outlines, recipes
 from mono_hydra.simulation.house import Material
 from mono_hydra.simulation.items import Child, Item, Surface
 from mono_hydra.simulation.palette import Palette, pick, seed_of, shade
@@ -25,6 +26,20 @@ from mono_hydra.simulation.room_space import (
 
 Make = Callable[[np.random.Generator, Palette], Item]
 CURTAINS = ((0.86, 0.84, 0.78), (0.80, 0.77, 0.70), (0.72, 0.70, 0.66), (0.88, 0.86, 0.82))
+ROLLER_SHARE = 0.6  # of the windows without slats
+HIGH_TOP_M = 1.5  # on wardrobes people keep boxes, not lamps
+WALL_BOARDS = {  # chances of the first, the second and the third set of boards
+    "study": (0.9, 0.7, 0.4),
+    "bedroom": (0.9, 0.6),
+    "kitchen": (0.9, 0.6),
+    "living room": (0.9, 0.7),
+    "office": (0.7, 0.4),
+    "corridor": (0.4,),
+    "dining room": (0.6, 0.3),
+    "bathroom": (0.5,),
+    "storage": (0.8, 0.6),
+}
+PINNED_PAPER = {"study": 0.6, "kitchen": 0.5, "office": 0.7, "corridor": 0.35, "bedroom": 0.35}
 SAME_CLASS_GAP_M = 0.10  # a person counts nearer things of one class as one
 TABLE_THINGS: dict[str, tuple[Make, ...]] = {
     "dining": (
@@ -57,6 +72,16 @@ TABLE_THINGS: dict[str, tuple[Make, ...]] = {
         small.carton,
         small.bowl,
     ),
+    "dresser": (
+        clothes.folded_pile,
+        wall.table_lamp,
+        small.photo,
+        small.vase,
+        small.carton,
+        small.plant,
+        clothes.folded_pile,
+        small.bag,
+    ),
     "night": (wall.table_lamp, small.book_stack, small.cup, small.table_clock, small.photo),
     "counter": (
         small.kettle,
@@ -70,9 +95,22 @@ TABLE_THINGS: dict[str, tuple[Make, ...]] = {
     ),
     "bath": (bath.soap, wall.pile_of_towels, bath.paper_roll, small.bottle),
     "meeting": (small.laptop, small.papers, small.cup, small.bottle, small.papers),
-    "bed": (small.clothes_heap, small.book_stack, small.toy, small.bag, small.papers),
-    "sofa": (small.clothes_heap, small.book_stack, small.papers, small.toy),
+    "bed": (
+        small.clothes_heap,
+        lambda r, p: small.clothes_heap(r, p, 0.6),
+        clothes.folded_pile,
+        small.book_stack,
+        small.bag,
+        small.papers,
+    ),
+    "sofa": (
+        small.clothes_heap,
+        lambda r, p: small.clothes_heap(r, p, 0.5),
+        clothes.folded_pile,
+        small.papers,
+    ),
     "shelf": (small.carton, small.plant, small.vase, small.basket),
+    "high": (small.carton, lambda r, p: small.carton(r, p, 1.3), small.bag, small.basket),
 }
 
 
@@ -95,13 +133,17 @@ def _kind_of_top(item: Item, surface: Surface, room: str) -> str | None:
         "desk": "desk",
         "counter": "counter",
         "night stand": "night",
-        "dresser": "sideboard",
+        "dresser": "dresser",
         "cabinet": "sideboard",
         "bookshelf": "shelf",
         "refrigerator": "shelf",
         "other furniture": "bath",
         "shelves": "bath",
     }
+    if surface.z_m > HIGH_TOP_M:
+        return "high"
+    if item.label == fixtures.LABEL:
+        return "sideboard"
     if room == "bathroom":
         return "bath"
     if item.label == "other furniture":
@@ -121,7 +163,7 @@ def _load(space: RoomSpace, item: Item, rng: np.random.Generator, palette: Palet
         kind = _kind_of_top(item, surface, space.room.name)
         if kind is None or surface.headroom_m < 0.05:
             continue
-        if surface.use == "bed" and rng.random() < 0.45:
+        if surface.use == "bed" and rng.random() < 0.25:
             continue
         area = (surface.x1_m - surface.x0_m) * (surface.y1_m - surface.y0_m)
         wanted = 1 if surface.use == "bed" else int(np.clip(rng.poisson(1.6 + 3.2 * area), 1, 8))
@@ -246,23 +288,29 @@ def hang_things(space: RoomSpace, rng: np.random.Generator, palette: Palette) ->
         hang_on_wall(space, wall.television(rng, palette, 1.4, False), rng, 1.0)
     if name in ("bedroom",) and rng.random() < 0.3:
         hang_on_wall(space, wall.television(rng, palette, 0.9, False), rng, 1.2)
-    if name in ("corridor", "bedroom") and rng.random() < 0.75:
+    _mirrors_over_chests(space, rng, palette)
+    if name in ("corridor", "bedroom", "living room", "study") and rng.random() < (
+        0.95 if name in ("corridor", "bedroom") else 0.6
+    ):
         hang_on_wall(
             space,
-            wall.mirror(rng, palette, float(rng.uniform(0.4, 0.6)), float(rng.uniform(1.0, 1.4))),
+            wall.mirror(rng, palette, float(rng.uniform(0.45, 0.8)), float(rng.uniform(1.1, 1.6))),
             rng,
             float(rng.uniform(0.35, 0.6)),
         )
-    if name in ("corridor", "bedroom", "office") and rng.random() < (
-        0.9 if name == "corridor" else 0.4
+    if name in ("corridor", "bedroom", "office", "study") and rng.random() < (
+        0.9 if name == "corridor" else 0.6
     ):
         hang_on_wall(space, wall.coat_hooks(rng, palette), rng, 0.75)
-    if name in ("study", "bedroom", "kitchen", "office", "living room") and rng.random() < 0.55:
-        boards = storage.wall_boards(rng, palette)
-        place_along_walls(space, boards, rng, gap_m=0.002, prefer="any")
+    for chance in WALL_BOARDS.get(name, ()):
+        if rng.random() < chance:
+            boards = storage.wall_boards(rng, palette)
+            place_along_walls(space, boards, rng, gap_m=0.002, prefer="any")
+    if rng.random() < PINNED_PAPER.get(name, 0.0):
+        hang_on_wall(space, wall.pinned_papers(rng, palette), rng, float(rng.uniform(1.15, 1.35)))
     if rng.random() < 0.5 and name not in ("storage", "corridor", "staircase"):
         hang_on_wall(space, wall.wall_clock(rng, palette), rng, float(rng.uniform(1.6, 1.8)))
-    n = int(np.clip(rng.poisson(0.7 + area / 7), 0, 7)) if name not in ("storage",) else 0
+    n = int(np.clip(rng.poisson(1.0 + area / 5), 1, 9)) if name not in ("storage",) else 0
     for _ in range(n):
         large = rng.random() < 0.55
         hang_on_wall(
@@ -270,8 +318,20 @@ def hang_things(space: RoomSpace, rng: np.random.Generator, palette: Palette) ->
             wall.picture(rng, palette, bool(large)),
             rng,
             float(rng.uniform(1.25, 1.5)),
-            margin_m=0.12,
+            margin_m=0.1,
         )
+
+
+def _mirrors_over_chests(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
+    for placed in list(space.placed):
+        if placed.edge >= 0 and placed.item.label == "dresser" and rng.random() < 0.7:
+            w = next(v for v in space.walls if v.index == placed.edge)
+            at = float(w.along @ (np.array([placed.x_m, placed.y_m]) - w.start_m))
+            top = float(placed.item.own_bounds()[1][2])
+            width, height = float(rng.uniform(0.6, 0.9)), float(rng.uniform(0.6, 0.9))
+            glass = wall.mirror(rng, palette, width, height)
+            near = (placed.edge, at)
+            hang_on_wall(space, glass, rng, top + 0.12, near=near, margin_m=0.02)
 
 
 def _bathroom_walls(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
@@ -292,21 +352,26 @@ def _bathroom_walls(space: RoomSpace, rng: np.random.Generator, palette: Palette
 def hang_curtains(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
     """Curtain pairs or blinds before windows; kitchens and bathrooms mostly go without curtains."""
     name = space.room.name
-    style = str(rng.choice(["curtain", "blinds", "none"], p=[0.5, 0.28, 0.22]))
+    style = str(rng.choice(["curtain", "blinds", "none"], p=[0.56, 0.34, 0.10]))
     if name in ("office", "meeting room", "open space", "kitchen", "bathroom", "kitchenette"):
-        style = str(rng.choice(["blinds", "none"]))
+        style = str(rng.choice(["blinds", "none"], p=[0.75, 0.25]))
     rgb = pick(rng, (*palette.fabrics, palette.accents[0], *CURTAINS))
     kind = "wallpaper" if rng.random() < 0.3 else "fabric"
     cloth = Material(kind, rgb, shade(rgb, 0.8), seed_of(rng), 0.5)
     for edge, at, o in space.windows:
         w = next(v for v in space.walls if v.index == edge)
-        if style == "blinds":
-            item = wall.blinds(rng, o.width_m - 0.1, o.z1_m - o.z0_m)
+        if style == "blinds" or rng.random() < ROLLER_SHARE:
+            width, height = o.width_m - 0.1, o.z1_m - o.z0_m
+            item = (
+                wall.blinds(rng, width, height)
+                if style == "blinds"
+                else wall.roller_blind(rng, palette, width, float(rng.uniform(0.35, 0.85)) * height)
+            )
             spot = w.start_m + w.along * at + w.inward * (-0.03)
             space.placed.append(
                 Placed(item, float(spot[0]), float(spot[1]), o.z1_m - 0.002, w.yaw_rad, edge)
             )
-        elif style == "curtain":
+        if style == "curtain":
             _curtain_pair(
                 space,
                 rng,
@@ -331,7 +396,7 @@ def _curtain_pair(
     sill: float,
     cloth: Material,
 ) -> None:
-    each = float(np.clip(0.22 * width + 0.12, 0.25, 0.6))
+    each = float(np.clip(0.29 * width + 0.12, 0.25, 0.8))
     off = 0.09
     floor_length = rng.random() < 0.6 or sill < 0.4
     for side in (-1, 1):

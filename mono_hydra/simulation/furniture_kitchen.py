@@ -6,8 +6,12 @@ stand at the ends of the run.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from mono_hydra.simulation.fixtures import soffit
+from mono_hydra.simulation.furniture_seating import stool
 from mono_hydra.simulation.furniture_storage import front, handle
 from mono_hydra.simulation.house import Material
 from mono_hydra.simulation.items import Child, Item, Surface
@@ -26,6 +30,33 @@ from mono_hydra.simulation.shapes import (
 )
 
 DEPTH_M = 0.6
+UNIT_M = 0.55  # width of one base cabinet
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What all cabinets of one kitchen are made of."""
+
+    front: Material
+    top: Material
+
+
+def draw_finish(rng: np.random.Generator, palette: Palette) -> Finish:
+    """Fronts and worktop of a kitchen."""
+    paint = (
+        Material("paint", palette.painted, gloss=0.3) if rng.random() < 0.5 else palette.wood(rng)
+    )
+    if rng.random() < 0.2:
+        paint = palette.accent(rng, "paint")
+    stone = Material(
+        "marble",
+        (0.30, 0.29, 0.28) if rng.random() < 0.5 else (0.78, 0.76, 0.72),
+        (0.5, 0.48, 0.45),
+        seed_of(rng),
+        1.0,
+        0.5,
+    )
+    return Finish(paint, stone if rng.random() < 0.6 else palette.wood(rng))
 
 
 def refrigerator(rng: np.random.Generator, palette: Palette) -> Item:
@@ -188,19 +219,14 @@ def kitchen_run(
     cooker_left: bool,
     with_fridge: bool,
     wall_cupboards: bool,
+    finish: Finish,
 ) -> Item:
     """Cooker, a row of base cabinets with counter and sink, refrigerator; cupboards above.
 
     The group's back is at y = 0 (the wall), it is centred on x.
     """
-    paint = (
-        Material("paint", palette.painted, gloss=0.3) if rng.random() < 0.5 else palette.wood(rng)
-    )
-    if rng.random() < 0.2:
-        paint = palette.accent(rng, "paint")
-    unit = 0.55
-    width = cabinets * unit
-    run = _base_run(rng, palette, paint, width, cabinets)
+    width, paint = cabinets * UNIT_M, finish.front
+    run = _base_run(rng, palette, finish, width, cabinets)
     fridge = refrigerator(rng, palette) if with_fridge else None
     fridge_w = float(np.diff([b[0] for b in fridge.own_bounds()])[0]) + 0.08 if fridge else 0.0
     total = width + 0.61 + fridge_w
@@ -221,13 +247,47 @@ def kitchen_run(
     if wall_cupboards:
         above = wall_cabinets(rng, palette, paint, width - 0.02, cabinets)
         children.append(Child(above, centers["run"], -0.175, 0.0, 0.0, None))
+        top = float(above.own_bounds()[1][2])
+        if ceiling_m - top > 0.32 and rng.random() < 0.6:
+            box_above = soffit(rng, width, 0.34, top, ceiling_m)
+            children.append(Child(box_above, centers["run"], -0.172, 0.0, 0.0, None))
+    return Item("", children=children, front_m=0.7)
+
+
+def side_run(
+    rng: np.random.Generator,
+    palette: Palette,
+    cabinets: int,
+    ceiling_m: float,
+    above: bool,
+    finish: Finish,
+) -> Item:
+    """A second row of base cabinets with a plain worktop, cupboards and a soffit above."""
+    width, paint = cabinets * UNIT_M, finish.front
+    run = _base_run(rng, palette, finish, width, cabinets, with_sink=False)
+    children = [Child(run, 0.0, -0.3, 0.0, 0.0, None)]
+    if above:
+        cupboards = wall_cabinets(rng, palette, paint, width - 0.02, cabinets)
+        children.append(Child(cupboards, 0.0, -0.175, 0.0, 0.0, None))
+        top = float(cupboards.own_bounds()[1][2])
+        if ceiling_m - top > 0.32 and rng.random() < 0.7:
+            children.append(
+                Child(soffit(rng, width, 0.34, top, ceiling_m), 0.0, -0.172, 0, 0, None)
+            )
     return Item("", children=children, front_m=0.7)
 
 
 def _base_run(
-    rng: np.random.Generator, palette: Palette, paint: Material, width: float, n: int
+    rng: np.random.Generator,
+    palette: Palette,
+    finish: Finish,
+    width: float,
+    n: int,
+    with_sink: bool = True,
+    upstand: bool = True,
 ) -> Item:
     """Base cabinets; the worktop with the sink is a child."""
+    paint = finish.front
     h, style, metal = 0.86, int(rng.integers(2)), palette.steel()
     item = Item("cabinet", movable=False)
     item.add(
@@ -246,21 +306,42 @@ def _base_run(
             item.add(
                 metal, handle(style, x1 - 0.05 if k % 2 == 0 else x0 + 0.05, -0.299, h - 0.12, True)
             )
-    item.children.append(Child(_worktop(rng, palette, width, h), 0, 0, 0, 0, "on"))
+    if with_sink:
+        top = _worktop(rng, palette, finish.top, width, h)
+    else:
+        top = _plain_top(finish.top, width, h)
+    if upstand:
+        high = h + 0.04 + rng.uniform(0.1, 0.28)
+        top.add(finish.top, box((-width / 2, 0.28, h + 0.04), (width / 2, 0.3, high)))
+    item.children.append(Child(top, 0, 0, 0, 0, "on"))
     return item
 
 
-def _worktop(rng: np.random.Generator, palette: Palette, width: float, z: float) -> Item:
+def _plain_top(material: Material, width: float, z: float) -> Item:
+    """A worktop without a sink."""
+    x, t = width / 2, 0.04
+    item = Item("counter", movable=False).add(material, box((-x, -0.32, z), (x, 0.3, z + t)))
+    item.surfaces.append(Surface(-x + 0.05, -0.27, x - 0.05, 0.22, z + t, 0.45))
+    return item
+
+
+def island(rng: np.random.Generator, palette: Palette, cabinets: int, finish: Finish) -> Item:
+    """Cabinets under a worktop, free in the room, with stools before it."""
+    width = cabinets * UNIT_M
+    run = _base_run(rng, palette, finish, width, cabinets, with_sink=False, upstand=False)
+    run.add(finish.front, box((-width / 2, 0.3, 0.0), (width / 2, 0.318, 0.86)))
+    children, kind = [Child(run, 0.0, 0.0, 0.0, 0.0, None)], int(rng.integers(2**31))
+    for k in range(max(1, cabinets - 1)):
+        x = (k + 0.5) / max(1, cabinets - 1) * width - width / 2
+        chair = stool(np.random.default_rng(kind), palette)
+        children.append(Child(chair, x, 0.318 + rng.uniform(0.2, 0.3), 0.0, 0.0, None))
+    return Item("", children=children)
+
+
+def _worktop(
+    rng: np.random.Generator, palette: Palette, top: Material, width: float, z: float
+) -> Item:
     """The counter of a run, cut out around its sink."""
-    stone = Material(
-        "marble",
-        (0.30, 0.29, 0.28) if rng.random() < 0.5 else (0.78, 0.76, 0.72),
-        (0.5, 0.48, 0.45),
-        seed_of(rng),
-        1.0,
-        0.5,
-    )
-    top = stone if rng.random() < 0.6 else palette.wood(rng)
     x, t, at = width / 2, 0.04, float(rng.uniform(-0.15, 0.15)) * width
     sx, y0, y1 = 0.27, -0.2, 0.18
     item = Item("counter", movable=False)

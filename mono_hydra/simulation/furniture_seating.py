@@ -347,8 +347,8 @@ def _leaning(pillow: Item) -> Item:
 
 
 def ottoman(rng: np.random.Generator, palette: Palette) -> Item:
-    """A footrest."""
-    w, d, h = rng.uniform(0.45, 0.65), rng.uniform(0.4, 0.5), rng.uniform(0.36, 0.42)
+    """A padded footrest or seat."""
+    w, d, h = rng.uniform(0.45, 0.9), rng.uniform(0.4, 0.55), rng.uniform(0.36, 0.42)
     body = rounded_box((-w / 2, -d / 2, 0.05), (w / 2, d / 2, h), 0.04)
     feet = [
         cylinder(0.02, 0.06, 8).moved(sx * (w / 2 - 0.06), sy * (d / 2 - 0.06), 0)
@@ -356,5 +356,17 @@ def ottoman(rng: np.random.Generator, palette: Palette) -> Item:
         for sy in (-1, 1)
     ]
     return (
-        Item("sofa", symmetry=2).add(palette.fabric(rng), body).add(palette.steel(), joined(*feet))
+        Item("other furniture", symmetry=2)
+        .add(palette.fabric(rng), body)
+        .add(palette.steel(), joined(*feet))
     )
+
+
+def bench(rng: np.random.Generator, palette: Palette) -> Item:
+    """A low bench with a padded or wooden seat, for the foot of a bed or a hall."""
+    w, d, h = rng.uniform(0.8, 1.3), rng.uniform(0.34, 0.42), rng.uniform(0.42, 0.48)
+    wood, item = palette.wood(rng), Item("other furniture", symmetry=2)
+    seat = palette.fabric(rng) if rng.random() < 0.6 else wood
+    item.add(seat, rounded_box((-w / 2, -d / 2, h - 0.09), (w / 2, d / 2, h), 0.02))
+    item.add(wood, *_legs(w / 2 - 0.05, d / 2 - 0.05, h - 0.08, 0.02, 0.02))
+    return item

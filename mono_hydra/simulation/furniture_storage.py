@@ -10,6 +10,12 @@ from mono_hydra.simulation.items import Child, Item, Surface
 from mono_hydra.simulation.palette import Palette
 from mono_hydra.simulation.shapes import Shape, box, cylinder, joined, rod, rounded_box
 
+LACQUERS = (
+    ((0.06, 0.055, 0.05), (0.04, 0.04, 0.04)),
+    ((0.24, 0.14, 0.09), (0.17, 0.10, 0.06)),
+    ((0.38, 0.24, 0.14), (0.27, 0.17, 0.10)),
+)
+
 
 def front(x0: float, x1: float, y: float, z0: float, z1: float, gap: float = 0.003) -> Shape:
     """A door or drawer front 18 mm thick whose face lies at y, with a gap all round."""
@@ -80,7 +86,7 @@ def drawers(
     rows: int,
 ) -> Item:
     """A chest of drawers."""
-    wood, item = palette.wood(rng), Item(label, front_m=0.45)
+    wood, item = palette.wood(rng), Item(label, front_m=0.35)
     foot = rng.uniform(0.06, 0.14)
     _feet(item, rng, palette, wood, w, d, foot)
     carcass(item, wood, w, d, foot, h - 0.02)
@@ -130,7 +136,7 @@ def dresser(rng: np.random.Generator, palette: Palette) -> Item:
         rng,
         palette,
         "dresser",
-        rng.uniform(0.8, 1.35),
+        rng.uniform(0.7, 1.3),
         rng.uniform(0.42, 0.5),
         rng.uniform(0.75, 1.0),
         int(rng.integers(1, 3)),
@@ -165,8 +171,11 @@ def cabinet(
         if drawer_top < h:
             item.add(wood, front(x0, x1, -d / 2 + 0.001, drawer_top, h - 0.005))
             item.add(metal, handle(style, (x0 + x1) / 2, -d / 2 + 0.001, h - 0.1, False))
-    if top and h < 1.6:
-        item.surfaces.append(Surface(-w / 2 + 0.03, -d / 2 + 0.05, w / 2 - 0.03, d / 2 - 0.03, h))
+    if top:
+        room_m = 0.6 if h < 1.6 else 0.4
+        item.surfaces.append(
+            Surface(-w / 2 + 0.03, -d / 2 + 0.05, w / 2 - 0.03, d / 2 - 0.03, h, room_m)
+        )
     return item
 
 
@@ -186,6 +195,51 @@ def wardrobe(rng: np.random.Generator, palette: Palette) -> Item:
     return cabinet(
         rng, palette, rng.uniform(0.9, 1.9), rng.uniform(0.55, 0.62), rng.uniform(1.85, 2.15)
     )
+
+
+def wall_unit(rng: np.random.Generator, palette: Palette) -> Item:
+    """A wide cupboard of middle height: the large piece of a living room."""
+    return cabinet(
+        rng, palette, rng.uniform(1.2, 2.2), rng.uniform(0.4, 0.5), rng.uniform(1.2, 1.95)
+    )
+
+
+def tall_cabinet(rng: np.random.Generator, palette: Palette) -> Item:
+    """A narrow high cupboard."""
+    return cabinet(
+        rng, palette, rng.uniform(0.45, 0.85), rng.uniform(0.35, 0.45), rng.uniform(1.3, 2.0)
+    )
+
+
+def piano(rng: np.random.Generator, palette: Palette) -> Item:
+    """An upright piano with its keyboard."""
+    w, d, h = rng.uniform(1.35, 1.5), rng.uniform(0.5, 0.6), rng.uniform(1.05, 1.25)
+    wood = Material("wood", *LACQUERS[int(rng.integers(len(LACQUERS)))], 3, 0.8, 0.5)
+    item, keys, y = Item("other furniture", front_m=0.4), 0.66, -d / 2
+    item.add(wood, rounded_box((-w / 2, y + 0.2, 0.0), (w / 2, d / 2, h), 0.01))
+    item.add(wood, rounded_box((-w / 2, y, keys - 0.08), (w / 2, y + 0.21, keys), 0.006))
+    item.add(
+        Material("plastic", (0.85, 0.84, 0.80), gloss=0.4),
+        box((-w / 2 + 0.08, y + 0.01, keys), (w / 2 - 0.08, y + 0.15, keys + 0.012)),
+    )
+    black = Material("plastic", (0.04, 0.04, 0.04), gloss=0.4)
+    n = 36
+    step = (w - 0.2) / n
+    blacks = [k for k in range(n) if k % 7 not in (2, 6)]
+    xs = [-w / 2 + 0.1 + (k + 0.5) * step for k in blacks]
+    item.add(
+        black,
+        *(box((x - 0.005, y + 0.06, keys + 0.01), (x + 0.005, y + 0.15, keys + 0.022)) for x in xs),
+    )
+    for side in (-1, 1):
+        x = side * (w / 2 - 0.04)
+        item.add(wood, box((x - 0.03, y + 0.01, 0.0), (x + 0.03, y + 0.06, keys - 0.08)))
+        item.add(
+            wood,
+            rounded_box((x - 0.04, y, keys - 0.01), (x + 0.04, y + 0.21, keys + 0.06), 0.006),
+        )
+    item.surfaces.append(Surface(-w / 2 + 0.05, y + 0.24, w / 2 - 0.05, d / 2 - 0.03, h))
+    return item
 
 
 def sideboard(rng: np.random.Generator, palette: Palette) -> Item:
@@ -241,7 +295,7 @@ def _fill_board(
     draw = rng.random()
     if draw < 0.12:
         return
-    share = rng.uniform(0.5, 0.95) if draw < 0.8 else 0.0
+    share = rng.uniform(0.4, 0.95) if draw < 0.62 else 0.0
     if share:
         row = books_row(rng, palette, share * w, min(d - 0.06, 0.24), room - 0.1)
         left = rng.random() < 0.6

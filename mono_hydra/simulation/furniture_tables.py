@@ -164,10 +164,12 @@ def side_table(rng: np.random.Generator, palette: Palette) -> Item:
     return four_leg_table(rng, palette, size, size, height)
 
 
-def desk(rng: np.random.Generator, palette: Palette) -> Item:
-    """A desk: panels, legs, or a pedestal of drawers on one side."""
+def desk(rng: np.random.Generator, palette: Palette, length_m: float | None = None) -> Item:
+    """A desk: panels, legs, or a pedestal of drawers on one side; small ones without drawers."""
     length, width, height = rng.uniform(1.1, 1.6), rng.uniform(0.6, 0.75), rng.uniform(0.72, 0.76)
-    style = int(rng.integers(3))
+    style = int(rng.integers(3 if length_m is None else 2))
+    if length_m is not None:
+        length, width = length_m, min(width, 0.6)
     if style == 0:
         item = four_leg_table(rng, palette, length, width, height, "desk")
         item.symmetry = 1

@@ -22,6 +22,9 @@ from mono_hydra.simulation.shapes import (
     tube,
 )
 
+BLIND_CLOTHS = ((0.84, 0.81, 0.74), (0.76, 0.74, 0.70), (0.62, 0.58, 0.52), (0.80, 0.74, 0.62))
+PAPER = Material("paint", (0.86, 0.84, 0.78))
+
 
 def framed(
     item: Item,
@@ -92,6 +95,21 @@ def whiteboard(rng: np.random.Generator, palette: Palette) -> Item:
     return item.add(
         Material("metal", (0.6, 0.6, 0.62)), box((-0.3 * w, -0.08, -0.012), (0.3 * w, -0.02, 0.004))
     )
+
+
+def pinned_papers(rng: np.random.Generator, palette: Palette) -> Item:
+    """Notes, a calendar and prints, pinned to the wall side by side: one to the eye."""
+    item, n = Item("paper", movable=False), int(rng.integers(2, 5))
+    x = -0.12 * n
+    for _ in range(n):
+        w, h, z = rng.uniform(0.15, 0.3), rng.uniform(0.2, 0.42), rng.uniform(0.0, 0.08)
+        page = Material("paper", (0.88, 0.87, 0.84), (0.25, 0.25, 0.27), seed_of(rng))
+        if rng.random() < 0.35:
+            page = Material("picture", pick(rng, palette.accents), seed=seed_of(rng))
+        item.add(PAPER, box((x, -0.004, z), (x + w, 0.0, z + h)))
+        item.add(page, panel(w, h).moved(x + w / 2, -0.005, z))
+        x += w + rng.uniform(0.01, 0.04)
+    return item
 
 
 def wall_clock(rng: np.random.Generator, palette: Palette) -> Item:
@@ -182,6 +200,19 @@ def blinds(rng: np.random.Generator, width: float, height: float) -> Item:
             (-width / 2 + 0.005, -0.015, -0.1 - n * pitch),
             (width / 2 - 0.005, 0.015, -0.08 - n * pitch),
         ),
+    )
+
+
+def roller_blind(rng: np.random.Generator, palette: Palette, width: float, height: float) -> Item:
+    """A cloth drawn down from a roll; its top is at z = 0, as for `blinds`."""
+    rgb = pick(rng, (*BLIND_CLOTHS, *palette.fabrics[:2]))
+    cloth = Material("fabric", rgb, shade(rgb, 0.9), seed_of(rng), 0.4)
+    x = width / 2
+    return Item("blinds", movable=False).add(
+        cloth,
+        box((-x, -0.012, -height), (x, -0.009, -0.03)),
+        rod((-x, -0.015, -0.025), (x, -0.015, -0.025), 0.022),
+        box((-x, -0.017, -height - 0.015), (x, -0.005, -height)),
     )
 
 

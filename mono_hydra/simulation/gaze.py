@@ -46,19 +46,21 @@ class Attention:
         self._half = (0.88 * half_fov_rad[0], 0.85 * half_fov_rad[1])
         self.points_m, self._normals, self.weight, self.room = _spread(scene)
         self.seen_s = np.zeros(len(self.points_m))
+        self._tile_of_point = np.floor(self.points_m[:, :2] / RANGE_M[1]).astype(np.int64)
+        self._near: dict[tuple[int, int], I8] = {}  # points of a tile and its eight neighbours
 
     def visible(self, eye_m: F8, room: int | None = None) -> Visible:
         """Points in free sight of `eye_m` at a useful distance; of one room, if asked."""
-        way = self.points_m - eye_m
-        far = np.linalg.norm(way, axis=1)
-        facing = -np.einsum("ni,ni->n", way, self._normals) / np.maximum(far, 1e-9)
-        near = (far > RANGE_M[0]) & (far < RANGE_M[1]) & (facing > MIN_FACING)
+        index = self._around(eye_m)
         if room is not None:
-            near &= self.room == room
-        index = np.flatnonzero(near)
+            index = index[self.room[index] == room]
+        way = self.points_m[index] - eye_m
+        far = np.sqrt(np.einsum("ni,ni->n", way, way))
+        facing = -np.einsum("ni,ni->n", way, self._normals[index])
+        near = (far > RANGE_M[0]) & (far < RANGE_M[1]) & (facing > MIN_FACING * far)
+        index, way, far = index[near], way[near], far[near]
         hidden = self._scene.occluded(np.tile(eye_m, (len(index), 1)), self.points_m[index], 0.02)
-        index = index[~hidden]
-        way, far = way[index], far[index]
+        index, way, far = index[~hidden], way[~hidden], far[~hidden]
         worth = np.interp(far, [0.45, 0.9, 3.0, 4.2], [0.3, 1.0, 1.0, 0.4])
         return Visible(
             index,
@@ -66,6 +68,14 @@ class Attention:
             np.arcsin(way[:, 2] / far).astype(np.float32),
             worth.astype(np.float32),
         )
+
+    def _around(self, eye_m: F8) -> I8:
+        """Points that may be in range, in ascending order."""
+        x, y = (int(k) for k in np.floor(eye_m[:2] / RANGE_M[1]))
+        if (x, y) not in self._near:
+            beside = np.abs(self._tile_of_point - [x, y]).max(axis=1) <= 1
+            self._near[x, y] = np.flatnonzero(beside)
+        return self._near[x, y]
 
     def forget(self) -> None:
         """Start again with nothing seen."""
@@ -94,7 +104,8 @@ class Attention:
 
 def wrapped(angle: F8 | F4 | float) -> F8:
     """Angle in [-pi, pi)."""
-    return np.asarray((np.asarray(angle, np.float64) + np.pi) % (2 * np.pi) - np.pi)
+    angle = np.asarray(angle, np.float64)
+    return np.asarray(angle - 2 * np.pi * np.floor((angle + np.pi) / (2 * np.pi)))
 
 
 def _spread(scene: HouseScene) -> tuple[F8, F8, F8, I8]:

@@ -10,7 +10,7 @@ import os
 import sys
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,19 +18,24 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mono_hydra.errors import OutputError
+from mono_hydra.errors import OutputError, SimulationError
 from mono_hydra.files.atomic import new_folder, write_text
 from mono_hydra.geometry import se3
 from mono_hydra.geometry.camera import camera_from_fov
 from mono_hydra.simulation import plan
 from mono_hydra.simulation.camera_effects import CameraEffects, CameraOptions
-from mono_hydra.simulation.checks import check_house, check_imu, check_written
+from mono_hydra.simulation.checks import (
+    check_house,
+    check_imu,
+    check_walk,
+    check_written,
+)
 from mono_hydra.simulation.free_space import free_space
 from mono_hydra.simulation.house import House
 from mono_hydra.simulation.imu import DEVICES, sense
 from mono_hydra.simulation.light import LightOptions
 from mono_hydra.simulation.render import Renderer, make_renderer
-from mono_hydra.simulation.scene import View
+from mono_hydra.simulation.scene import HouseScene, View
 from mono_hydra.simulation.sequence_files import (
     image_name,
     write_frame,
@@ -51,7 +56,7 @@ from mono_hydra.simulation.truth_files import (
 from mono_hydra.simulation.walk import Walk, WalkOptions, plan_walk
 from mono_hydra.types import F4, F8, Camera
 
-GENERATOR_VERSION = 1  # raise it when the same seed gives other bytes
+GENERATOR_VERSION = 2  # raise it when the same seed gives other bytes
 HouseKind = Literal["flat", "office", "open_plan", "two_storey", "plain", "demo"]
 Progress = Callable[[str, float], None]  # step, share of the whole that is done
 WAITING_FRAMES = 4  # rendered but not yet written
@@ -119,17 +124,44 @@ def quiet(step: str, share: float) -> None:
     """Progress nobody looks at."""
 
 
-def make_house(options: SimulateOptions) -> House:
-    """The house asked for.
+def draw_houses(options: SimulateOptions) -> Iterator[House]:
+    """The house asked for, then others of the same seed in case it does not serve.
 
     Raises:
         SimulationError: this kind or number of rooms cannot be built.
     """
     if options.kind == "plain":
-        return plan.plain_house(options.n_rooms or 1)
-    if options.kind == "demo":
-        return plan.demo_house()
-    return plan.make_house(options.seed, options.kind, options.n_rooms)
+        yield plan.plain_house(options.n_rooms or 1)
+    elif options.kind == "demo":
+        yield plan.demo_house()
+    else:
+        yield from plan.draw_houses(options.seed, options.kind, options.n_rooms)
+
+
+def make_house_and_walk(options: SimulateOptions) -> tuple[HouseScene, Walk]:
+    """The first house of the seed with a walk that sees every room, and that walk.
+
+    Raises:
+        SimulationError: none of the seed's houses serves; names why the last one did not.
+    """
+    camera = options.camera_model()
+    walk_options = WalkOptions(duration_s=options.duration_s, still_s=options.still_s)
+    reason: SimulationError | None = None
+    try:
+        for house in draw_houses(options):
+            try:
+                check_house(house)
+                scene = HouseScene(house)
+                walk = plan_walk(scene, camera, walk_options, generator(options.seed, "walk"))
+                check_walk(house, walk, options.duration_s)
+                check_imu(walk.motion.body(_imu_stamps(walk, options), body_camera(options.seed)))
+            except SimulationError as error:
+                reason = error
+                continue
+            return scene, walk
+    except SimulationError as error:
+        raise reason or error from error
+    raise reason or SimulationError(f"simulation: no house of kind {options.kind}")
 
 
 def body_camera(seed: int) -> F8:
@@ -159,14 +191,10 @@ def simulate(
 def _fill(folder: Path, options: SimulateOptions, progress: Progress) -> dict[str, Any]:
     """Everything into an existing folder; returns the headline numbers."""
     camera = options.camera_model()
-    house = make_house(options)
-    check_house(house)
-    progress("light", 0.05)
-    renderer = make_renderer(house, options.seed, options=options.light)
-    scene = renderer.scene
-    progress("walk", 0.18)
-    walk_options = WalkOptions(duration_s=options.duration_s, still_s=options.still_s)
-    walk = plan_walk(scene, camera, walk_options, generator(options.seed, "walk"))
+    scene, walk = make_house_and_walk(options)
+    house = scene.house
+    progress("light", 0.08)
+    renderer = make_renderer(house, options.seed, options=options.light, scene=scene)
     n_frames = max(1, int(walk.motion.duration_s * options.rate_hz))
     stamps = np.round(np.arange(n_frames) / options.rate_hz, 6)
     poses = walk.motion.camera(stamps).T_world
@@ -224,18 +252,20 @@ def _kept(name: str, options: SimulateOptions, progress: Progress) -> Path:
     return path
 
 
+def _imu_stamps(walk: Walk, options: SimulateOptions) -> F8:
+    n = int(walk.motion.duration_s * options.imu_rate_hz) + 1
+    return np.asarray(np.round(np.arange(n) / options.imu_rate_hz, 6))
+
+
 def _write_sensors(
     folder: Path, options: SimulateOptions, camera: Camera, walk: Walk, n_frames: int
 ) -> dict[str, Any]:
     """imu.csv, body.csv and sequence.yaml; returns the card."""
     T_body_camera = body_camera(options.seed)
-    times = np.arange(int(walk.motion.duration_s * options.imu_rate_hz) + 1) / options.imu_rate_hz
-    times = np.round(times, 6)
-    body = walk.motion.body(times, T_body_camera)
+    body = walk.motion.body(_imu_stamps(walk, options), T_body_camera)
     noise = DEVICES[options.imu_device]
     rng = generator(options.seed, "imu")
     imu = sense(body, options.imu_rate_hz, noise, rng, options.time_offset_s)
-    check_imu(body)
     write_imu_table(folder / "imu.csv", imu.samples)
     write_body(folder / "truth" / "body.csv", body, imu)
     card: dict[str, Any] = {

@@ -135,6 +135,7 @@ class House:
         tuple[int, str, int], ...
     ] = ()  # subject, predicate (on, in, next_to, against), object
     metadata: dict[str, object] = field(default_factory=dict)
+    fixtures: tuple[ObjectTruth, ...] = ()  # boxes of what is built in and no object; id 0
 
     def room(self, room_id: int) -> Room:
         """Room of an id."""

@@ -131,7 +131,7 @@ def free_floor(house: House, storey: int, cell_m: float = 0.05) -> tuple[Bool, F
     floor_z = rooms[0].floor_z_m
     _cover_leaves(free, origin, cell_m, house, floor_z)
     _cover_stairs(free, origin, cell_m, house, rooms)
-    for o in house.objects:
+    for o in (*house.objects, *house.fixtures):
         if o.room in ids and _stands_in_the_way(o, floor_z):
             _fill(free, origin, cell_m, plan_corners(o), False, grow_m=0.5 * cell_m)
     return free, origin

@@ -7,6 +7,7 @@ chair does not move the walls. A house that fails its own checks is drawn again 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +23,15 @@ from mono_hydra.simulation.plain import plain_house
 from mono_hydra.simulation.room_space import RoomSpace
 from mono_hydra.types import F8
 
-__all__ = ["KINDS", "MAX_ROOMS", "demo_house", "make_house", "plain_house", "step_rng"]
+__all__ = [
+    "KINDS",
+    "MAX_ROOMS",
+    "demo_house",
+    "draw_houses",
+    "make_house",
+    "plain_house",
+    "step_rng",
+]
 
 KINDS = ("flat", "office", "open_plan", "two_storey")
 MAX_ROOMS = 40
@@ -38,7 +47,12 @@ def step_rng(seed: int, step: str) -> np.random.Generator:
 
 
 def make_house(seed: int, kind: str = "flat", n_rooms: int | None = None) -> House:
-    """A furnished house.
+    """The first valid house of a seed; arguments and errors as for `draw_houses`."""
+    return next(draw_houses(seed, kind, n_rooms))
+
+
+def draw_houses(seed: int, kind: str = "flat", n_rooms: int | None = None) -> Iterator[House]:
+    """Furnished houses of one seed that pass their checks, from ever further sub-seeds.
 
     Args:
         seed: >= 0; equal seeds give equal bytes.
@@ -46,8 +60,12 @@ def make_house(seed: int, kind: str = "flat", n_rooms: int | None = None) -> Hou
         n_rooms: 1..40 rooms (two storeys: 6 or more), corridors and staircases included; by seed
             when None.
 
+    Yields:
+        Valid houses; `metadata["redrawn"]` counts the draws before it.
+
     Raises:
-        SimulationError: unknown kind, a number of rooms out of range, or no valid house found.
+        SimulationError: unknown kind, a number of rooms out of range, or no valid house left among
+            `MAX_DRAWS`.
     """
     if kind not in KINDS:
         raise SimulationError(
@@ -62,20 +80,21 @@ def make_house(seed: int, kind: str = "flat", n_rooms: int | None = None) -> Hou
     if seed < 0:
         raise SimulationError(f"simulation: seed {seed} is negative; choose 0 or more")
     count = n_rooms if n_rooms is not None else _usual_rooms(step_rng(seed, "rooms"), kind)
-    reasons: list[str] = []
+    reason = "none passes its checks"
     for attempt in range(MAX_DRAWS):
         sub_seed = seed if attempt == 0 else zlib.crc32(f"{seed}/{attempt}".encode())
         try:
             house = _draw(seed, sub_seed, kind, count, attempt)
         except ValueError as error:
-            reasons.append(str(error))
+            reason = str(error)
             continue
         faults = check_house(house)
-        if not faults:
-            return house
-        reasons.append(faults[0])
+        if faults:
+            reason = faults[0]
+        else:
+            yield house
     raise SimulationError(
-        f"simulation: no valid {kind} of {count} rooms from seed {seed} ({reasons[-1]}); "
+        f"simulation: no valid {kind} of {count} rooms from seed {seed} ({reason}); "
         "try another seed"
     )
 
@@ -145,6 +164,7 @@ def _draw(seed: int, sub_seed: int, kind: str, n_rooms: int, redrawn: int) -> Ho
         tuple(contents.lamps),
         tuple(contents.relations),
         {"redrawn": redrawn, "wall_m": wall_m, "outer_wall_m": outer_m},
+        tuple(contents.fixtures),
     )
 
 

@@ -6,19 +6,22 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mono_hydra.simulation import fixtures, outlines
 from mono_hydra.simulation import furniture_bath as bath
 from mono_hydra.simulation import furniture_beds as beds
+from mono_hydra.simulation import furniture_clothes as clothes
 from mono_hydra.simulation import furniture_kitchen as kitchen
 from mono_hydra.simulation import furniture_seating as seating
 from mono_hydra.simulation import furniture_small as small
 from mono_hydra.simulation import furniture_storage as storage
 from mono_hydra.simulation import furniture_tables as tables
 from mono_hydra.simulation import furniture_wall as wall
-from mono_hydra.simulation import outlines
 from mono_hydra.simulation.items import Child, Item, group
 from mono_hydra.simulation.palette import Palette
 from mono_hydra.simulation.room_space import RoomSpace, place_along_walls, place_free
 
+DRYING = {"bathroom": 0.45, "bedroom": 0.4, "living room": 0.4, "storage": 0.4}
+N_VARIANTS = 3  # draws of one thing, until one is small enough for the room
 Make = Callable[[np.random.Generator, Palette], Item]
 
 
@@ -93,21 +96,30 @@ def living_room(space: RoomSpace, rng: np.random.Generator, palette: Palette) ->
     _television_on(tv, rng, palette)
     if not place_along_walls(space, tv, rng, gap_m=0.04, prefer="middle", walls=opposite or None):
         place_along_walls(space, tv, rng, gap_m=0.04)
+    if rng.random() < 0.4:
+        place_along_walls(space, fixtures.fireplace(rng, palette), rng, gap_m=0.0, prefer="middle")
+    if area > 12 and rng.random() < 0.85:
+        _dining_somewhere(space, rng, palette, (6, 4, 2) if area > 24 else (4, 2))
     may: list[tuple[float, Make, str]] = [
-        (0.95, storage.bookshelf, "any"),
-        (0.7, lambda r, p: seating.sofa(r, p, 1), "corner"),
+        (0.9, storage.bookshelf, "any"),
+        (0.75, storage.wall_unit, "middle"),
+        (0.55, storage.tall_cabinet, "any"),
+        (0.5, storage.piano, "any"),
+        (0.5, lambda r, p: seating.sofa(r, p, 1), "corner"),
         (0.75, wall.floor_lamp, "corner"),
+        (0.7, storage.sideboard, "middle"),
         (0.8, lambda r, p: small.plant(r, p, True), "corner"),
-        (0.5, storage.sideboard, "middle"),
+        (0.6, seating.chair, "any"),
+        (0.35, storage.dresser, "any"),
+        (0.8, seating.ottoman, "any"),
         (0.5, storage.bookshelf, "any"),
         (0.4, tables.side_table, "corner"),
-        (0.35, seating.ottoman, "any"),
         (0.4, small.basket, "corner"),
         (0.3, lambda r, p: small.plant(r, p, True), "corner"),
     ]
+    if rng.random() < 0.6:
+        _desk_somewhere(space, rng, palette)
     _may(space, rng, palette, may)
-    if area > 19 and rng.random() < 0.6:
-        place_free(space, dining_group(rng, palette, 4), rng, margin_m=0.25, central=False)
 
 
 def _sofa_set(rng: np.random.Generator, palette: Palette, seats: int) -> Item:
@@ -148,30 +160,46 @@ def _may(
 ) -> None:
     for chance, make, prefer in wishes:
         if rng.random() < chance:
-            place_along_walls(
-                space, make(rng, palette), rng, gap_m=float(rng.uniform(0.015, 0.06)), prefer=prefer
-            )
+            for _ in range(N_VARIANTS):
+                item, gap_m = make(rng, palette), float(rng.uniform(0.015, 0.06))
+                if place_along_walls(space, item, rng, gap_m=gap_m, prefer=prefer):
+                    break
 
 
 def bedroom(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
     """Bed with night stands, wardrobe, dresser, perhaps a desk."""
     double = _area(space) > 9.5 and rng.random() < 0.75
-    for big, stands in ((double, 2 if double else 1), (double, 1), (False, 1), (False, 0)):
-        if place_along_walls(
-            space, _bed_set(rng, palette, big, stands), rng, gap_m=0.03, prefer="middle", tries=16
-        ):
+    for big, stands, prefer in (
+        (double, 2 if double else 1, "middle"),
+        (double, 1, "middle"),
+        (False, 1, "corner"),
+        (False, 0, "corner"),
+        (False, 0, "any"),
+    ):
+        bed = _bed_set(rng, palette, big, stands)
+        if place_along_walls(space, bed, rng, gap_m=0.03, prefer=prefer, tries=24):
             break
-    place_along_walls(space, storage.wardrobe(rng, palette), rng, prefer="corner")
+    else:
+        raise ValueError(f"bedroom {space.room.id} has no place for a bed")
+    if _area(space) > 11.0:
+        _may(space, rng, palette, [(0.75, storage.dresser, "any")])
+    if rng.random() < 0.8:
+        _desk_somewhere(space, rng, palette)
+    _may(space, rng, palette, [(1.0, storage.wardrobe, "corner")])
     may: list[tuple[float, Make, str]] = [
-        (0.65, storage.dresser, "any"),
-        (0.35, storage.bookshelf, "any"),
+        (0.6, storage.dresser, "any"),
+        (0.6, clothes.garment_rack, "any"),
+        (0.5, storage.wardrobe, "any"),
+        (0.5, storage.tall_cabinet, "any"),
+        (0.65, seating.bench, "any"),
+        (0.55, seating.chair, "any"),
+        (0.5, storage.bookshelf, "any"),
         (0.4, lambda r, p: small.plant(r, p, True), "corner"),
-        (0.35, lambda r, p: seating.sofa(r, p, 1), "corner"),
+        (0.5, seating.ottoman, "any"),
+        (0.25, lambda r, p: seating.sofa(r, p, 1), "corner"),
         (0.4, small.basket, "corner"),
         (0.25, wall.floor_lamp, "corner"),
     ]
-    if rng.random() < 0.4:
-        place_along_walls(space, _desk_set(rng, palette), rng, prefer="window")
     _may(space, rng, palette, may)
 
 
@@ -187,9 +215,34 @@ def _bed_set(rng: np.random.Generator, palette: Palette, double: bool, stands: i
     return group(*children)
 
 
-def _desk_set(rng: np.random.Generator, palette: Palette, with_screen: bool = True) -> Item:
+def _desk_somewhere(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> bool:
+    """A desk with its chair at a wall, a smaller one where the room is full."""
+    for length_m in (None, 1.1, 1.0, 0.9, 0.8):
+        desk = _desk_set(rng, palette, length_m=length_m)
+        if place_along_walls(space, desk, rng, prefer="window", tries=24):
+            return True
+    return False
+
+
+def _dining_somewhere(
+    space: RoomSpace, rng: np.random.Generator, palette: Palette, seats: tuple[int, ...]
+) -> bool:
+    """A table with chairs, in the free or at a wall, for as many as there is room."""
+    for n in seats:
+        dining = dining_group(rng, palette, n)
+        if place_free(space, dining, rng, margin_m=0.18, tries=80, central=False):
+            return True
+    return place_along_walls(space, dining_group(rng, palette, seats[-1]), rng, tries=24)
+
+
+def _desk_set(
+    rng: np.random.Generator,
+    palette: Palette,
+    with_screen: bool = True,
+    length_m: float | None = None,
+) -> Item:
     """A desk with a chair before it, and a screen with its keyboard or a laptop."""
-    desk = tables.desk(rng, palette)
+    desk = tables.desk(rng, palette, length_m)
     low, high = desk.own_bounds()
     top = desk.surfaces.pop()
     mid = float(rng.uniform(-0.12, 0.12))
@@ -209,12 +262,13 @@ def _desk_set(rng: np.random.Generator, palette: Palette, with_screen: bool = Tr
     for x0, x1 in ((top.x0_m, mid - busy), (mid + busy, top.x1_m)):
         if x1 - x0 > 0.16:
             desk.surfaces.append(type(top)(x0, top.y0_m, x1, top.y1_m, top.z_m, 0.6, "desk"))
-    chair = (
-        seating.office_chair(rng, palette) if rng.random() < 0.7 else seating.chair(rng, palette)
-    )
+    is_office = length_m is None and rng.random() < 0.7
+    chair = seating.office_chair(rng, palette) if is_office else seating.chair(rng, palette)
     depth = float(chair.own_bounds()[1][1])
     at = float(low[1]) - depth + rng.uniform(0.0, 0.12) - 0.12
     turned = np.pi + rng.normal(0, 0.25)
+    if length_m is not None:  # no floor to spare: pushed under the top
+        at, turned = float(low[1]) - depth + rng.uniform(0.18, 0.26), np.pi + rng.normal(0, 0.06)
     desk.front_m = 0.0
     return group(
         Child(desk, 0, 0, 0, 0, None),
@@ -226,7 +280,9 @@ def kitchen_room(space: RoomSpace, rng: np.random.Generator, palette: Palette) -
     """The run along the longest free wall, a table if there is room."""
     windows = {i for i, _, _ in space.windows}
     plain = [w.index for w in space.walls if w.index not in windows]
+    finish = kitchen.draw_finish(rng, palette)
     for n, fridge, above, walls in (
+        (6, True, True, plain),
         (5, True, True, plain),
         (4, True, True, plain),
         (3, True, True, plain),
@@ -237,7 +293,7 @@ def kitchen_room(space: RoomSpace, rng: np.random.Generator, palette: Palette) -
         (2, False, False, None),
     ):
         run = kitchen.kitchen_run(
-            rng, palette, n, space.height_m, bool(rng.random() < 0.5), fridge, above
+            rng, palette, n, space.height_m, bool(rng.random() < 0.5), fridge, above, finish
         )
         if place_along_walls(
             space, run, rng, gap_m=0.005, prefer="any", walls=walls, side_gap_m=0.01
@@ -245,32 +301,42 @@ def kitchen_room(space: RoomSpace, rng: np.random.Generator, palette: Palette) -
             if not fridge:
                 place_along_walls(space, kitchen.refrigerator(rng, palette), rng, gap_m=0.03)
             break
-    for seats in (4, 2):
-        if _area(space) > 5.0 + seats and place_free(
-            space, dining_group(rng, palette, seats), rng, margin_m=0.22, tries=60
+    for n, above, walls in (
+        (4, True, plain),
+        (3, True, plain),
+        (2, True, plain),
+        (3, False, None),
+        (2, False, None),
+        (1, True, plain),
+    ):
+        side = kitchen.side_run(rng, palette, n, space.height_m, above, finish)
+        if place_along_walls(
+            space, side, rng, gap_m=0.005, prefer="corner", walls=walls, side_gap_m=0.01
         ):
             break
+    if _area(space) > 9.0 and rng.random() < 0.4:
+        place_free(space, kitchen.island(rng, palette, 3, finish), rng, margin_m=0.3, tries=40)
+    _dining_somewhere(space, rng, palette, (4, 2) if _area(space) > 8.0 else (2,))
     may: list[tuple[float, Make, str]] = [
-        (0.3, storage.sideboard, "any"),
+        (0.5, storage.sideboard, "any"),
         (0.6, small.basket, "corner"),
-        (0.25, kitchen.washing_machine, "corner"),
-        (0.4, seating.stool, "corner"),
-        (0.3, storage.rack, "corner"),
+        (0.65, kitchen.washing_machine, "corner"),
+        (0.5, seating.stool, "corner"),
+        (0.5, storage.rack, "corner"),
     ]
     _may(space, rng, palette, may)
 
 
 def dining_room(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
     """The table in the middle, a sideboard, a cabinet."""
-    for seats in (6, 4, 2):
-        if place_free(space, dining_group(rng, palette, seats), rng, margin_m=0.25, tries=60):
-            break
+    _dining_somewhere(space, rng, palette, (6, 4, 2))
     _may(
         space,
         rng,
         palette,
         [
             (0.85, storage.sideboard, "middle"),
+            (0.6, storage.wall_unit, "any"),
             (0.6, lambda r, p: small.plant(r, p, True), "corner"),
             (0.4, storage.bookshelf, "any"),
             (0.4, wall.floor_lamp, "corner"),
@@ -312,17 +378,20 @@ def bathroom(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> No
         rng,
         palette,
         [
-            (0.4, kitchen.washing_machine, "corner"),
+            (0.65, kitchen.washing_machine, "corner"),
+            (0.35, lambda r, p: fixtures.pipe_box(r, space.height_m), "corner"),
             (0.6, small.basket, "corner"),
             (0.35, seating.stool, "corner"),
-            (0.3, lambda r, p: storage.cabinet(r, p, 0.4, 0.34, 1.6), "corner"),
+            (0.6, lambda r, p: storage.cabinet(r, p, 0.4, 0.34, 1.6), "corner"),
         ],
     )
 
 
 def study(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
     """A desk at the window, shelves, an armchair."""
-    place_along_walls(space, _desk_set(rng, palette), rng, prefer="window")
+    _desk_somewhere(space, rng, palette)
+    if rng.random() < 0.5:
+        _desk_somewhere(space, rng, palette)
     place_along_walls(space, storage.bookshelf(rng, palette), rng)
     _may(
         space,
@@ -330,6 +399,9 @@ def study(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
         palette,
         [
             (0.7, storage.bookshelf, "any"),
+            (0.6, storage.wall_unit, "any"),
+            (0.5, storage.rack, "any"),
+            (0.6, seating.chair, "any"),
             (0.5, lambda r, p: seating.sofa(r, p, 1), "corner"),
             (0.6, small.basket, "corner"),
             (0.4, wall.floor_lamp, "corner"),
@@ -355,6 +427,14 @@ def corridor(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> No
                     ),
                     "any",
                 ),
+                (
+                    0.45,
+                    lambda r, p: storage.cabinet(r, p, r.uniform(0.8, 1.4), 0.4, 2.0),
+                    "corner",
+                ),
+                (0.3, clothes.garment_rack, "any"),
+                (0.65, seating.bench, "any"),
+                (0.35, seating.chair, "any"),
                 (0.35, lambda r, p: small.plant(r, p, True), "corner"),
             ],
         )
@@ -454,24 +534,41 @@ def staircase(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> N
     )
 
 
+def drying_rack_somewhere(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
+    """Laundry dries where there is floor for it."""
+    if rng.random() < DRYING.get(space.room.name, 0.0):
+        for _ in range(N_VARIANTS):
+            if place_free(
+                space,
+                clothes.drying_rack(rng, palette),
+                rng,
+                margin_m=0.12,
+                tries=40,
+                central=False,
+            ):
+                break
+
+
 def loose_things(space: RoomSpace, rng: np.random.Generator, palette: Palette) -> None:
     """Boxes, bags, shoes, toys on the floor near the walls."""
+    drying_rack_somewhere(space, rng, palette)
     name, area = space.room.name, _area(space)
     makes: dict[str, tuple[Make, ...]] = {
         "living room": (
             small.bag,
             small.toy,
-            lambda r, p: small.carton(r, p, 1.1),
+            lambda r, p: small.carton(r, p, 1.7),
             small.shoes,
-            small.toy,
+            lambda r, p: small.carton(r, p, 1.5),
+            lambda r, p: small.clothes_heap(r, p, 0.45),
         ),
         "bedroom": (
-            small.clothes_heap,
+            lambda r, p: small.clothes_heap(r, p, 0.6),
             small.bag,
             small.shoes,
-            small.carton,
+            lambda r, p: small.carton(r, p, 1.6),
             small.toy,
-            small.shoes,
+            lambda r, p: small.clothes_heap(r, p, 0.5),
         ),
         "bathroom": (small.clothes_heap, bath.paper_roll),
         "corridor": (small.shoes, small.bag, small.shoes),
@@ -479,10 +576,10 @@ def loose_things(space: RoomSpace, rng: np.random.Generator, palette: Palette) -
         "office": (small.bag, small.carton, small.book_stack),
         "open space": (small.bag, small.carton, small.bag),
         "kitchen": (small.carton, small.bottle, small.bag),
-        "storage": (lambda r, p: small.carton(r, p, 1.4), small.bag, small.shoes),
+        "storage": (lambda r, p: small.carton(r, p, 1.7), small.bag, small.shoes),
     }
     options = makes.get(name, (small.bag,))
-    for _ in range(int(rng.integers(1, 3 + int(area / 7)))):
+    for _ in range(int(rng.integers(2, 4 + int(area / 5)))):
         make = options[int(rng.integers(len(options)))]
         item = make(rng, palette)
         if rng.random() < 0.75:

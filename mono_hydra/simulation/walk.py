@@ -89,8 +89,9 @@ def _planned_ticks(
 ) -> tuple[F8, list[Stop]]:
     """The stroll with the most stops, and then the longest looks, that ends within the limit."""
     room_s = limit_s - before_and_after(options) * KNOT_S
+    views = _views_of_rooms(floor, attention, options)
     for most_stops, speed_m_s in ((5, 1.0), (3, 1.0), (2, 1.0), (1, 1.0), (1, 1.3)):
-        stops = _choose_stops(floor, attention, options, most_stops)
+        stops = _choose_stops(floor, attention, views, most_stops)
         ways, stops = _tour(floor, stops)
         pace = _Pace(speed_m_s * (options.speed_m_s or 0.8))
         stroll = _Stroll(floor, attention, options, pace)
@@ -114,33 +115,41 @@ def _planned_ticks(
     return (ticks[: round(room_s / KNOT_S)] if options.duration_s else ticks), stops
 
 
-def _choose_stops(
-    floor: FreeFloor, attention: Attention, options: WalkOptions, most: int
-) -> list[Stop]:
-    """Per room, places that together see most of it."""
-    stops: list[Stop] = []
+def _views_of_rooms(
+    floor: FreeFloor, attention: Attention, options: WalkOptions
+) -> dict[int, tuple[F8, list[Visible]]]:
+    """Per room with floor to stand on: places (N, 3) and what each sees of the room."""
+    views = {}
     for room in floor.house.rooms:
         feet = floor.free_points(room.id, 0.4, 0.35)
         if not len(feet):
             feet = floor.free_points(room.id, 0.2, 0.27)
-        if not len(feet):
-            continue
-        eyes = feet + np.array([0.0, 0.0, options.eye_height_m or 1.5])
-        seen = [attention.visible(eye, room.id) for eye in eyes]
-        left = np.where(attention.room == room.id, attention.weight, 0.0)
+        if len(feet):
+            eyes = feet + np.array([0.0, 0.0, options.eye_height_m or 1.5])
+            views[room.id] = (feet, [attention.visible(eye, room.id) for eye in eyes])
+    if not views:
+        raise SimulationError(
+            f"house of seed {floor.house.seed}: no room has a free place to stand; use another seed"
+        )
+    return views
+
+
+def _choose_stops(
+    floor: FreeFloor, attention: Attention, views: dict[int, tuple[F8, list[Visible]]], most: int
+) -> list[Stop]:
+    """Per room, places that together see most of it."""
+    stops: list[Stop] = []
+    for room_id, (feet, seen) in views.items():
+        left = np.where(attention.room == room_id, attention.weight, 0.0)
         whole = left.sum()
-        allowed = min(most, max(1, round(_area(room.polygon_m) / 5.0)))
+        allowed = min(most, max(1, round(_area(floor.house.room(room_id).polygon_m) / 5.0)))
         for k in range(allowed):
             gains = np.array([(left[v.index] * v.worth).sum() for v in seen])
             best = int(np.argmax(gains))
             if k and gains[best] < 0.04 * whole:
                 break
-            stops.append(Stop(room.id, feet[best]))
+            stops.append(Stop(room_id, feet[best]))
             left[seen[best].index] *= 1.0 - seen[best].worth
-    if not stops:
-        raise SimulationError(
-            f"house of seed {floor.house.seed}: no room has a free place to stand; use another seed"
-        )
     return stops
 
 
@@ -169,24 +178,38 @@ def _short_order(length: F8, start: int, members: list[int]) -> list[int]:
         order.append(nearest)
         left.remove(nearest)
 
-    def total(tour: list[int]) -> float:
-        return float(sum(length[a, b] for a, b in zip(tour, tour[1:] + tour[:1], strict=True)))
-
-    best, improved = total(order), True
+    # plain lists: scalar look-ups in them are several times faster than in arrays
+    far, improved = length.tolist(), True
     while improved:
         improved = False
         for i in range(1, len(order)):
+            for j in range(i + 1, len(order)):
+                if _turned_gain(order, far, i, j) > 1e-6:
+                    order[i : j + 1] = order[i : j + 1][::-1]
+                    improved = True
             for j in range(1, len(order)):
-                if i == j:
-                    continue
-                moved = order[:i] + order[i + 1 :]
-                moved.insert(j, order[i])
-                low, high = min(i, j), max(i, j)
-                turned = order[:low] + order[low : high + 1][::-1] + order[high + 1 :]
-                for other in (moved, turned):
-                    if total(other) < best - 1e-6:
-                        order, best, improved = other, total(other), True
+                if j != i and _moved_gain(order, far, i, j) > 1e-6:
+                    order.insert(j, order.pop(i))
+                    improved = True
     return order
+
+
+def _turned_gain(order: list[int], far: list[list[float]], i: int, j: int) -> float:
+    """What a closed tour gets shorter by if its stops i..j are taken in reverse."""
+    before, first, last = order[i - 1], order[i], order[j]
+    after = order[(j + 1) % len(order)]
+    return far[before][first] + far[last][after] - far[before][last] - far[first][after]
+
+
+def _moved_gain(order: list[int], far: list[list[float]], i: int, j: int) -> float:
+    """What a closed tour gets shorter by if stop i comes to stand at place j."""
+    n, stop = len(order), order[i]
+    left, right = order[i - 1], order[(i + 1) % n]
+    a, b = (order[j - 1], order[j]) if j < i else (order[j], order[(j + 1) % n])
+    if stop in (a, b):
+        return 0.0
+    saved = far[left][stop] + far[stop][right] - far[left][right]
+    return saved - (far[a][stop] + far[stop][b] - far[a][b])
 
 
 class _Pace:
