@@ -180,6 +180,5 @@ def key_centers(keys: I8, size_m: float) -> F8:
 
 def unique_keys(points_m: F8, size_m: float) -> I8:
     """Sorted unique voxel keys of points (N, 3)."""
-    keys = np.empty(len(points_m), np.int64)
-    kernels.keys_of_points(np.ascontiguousarray(points_m, np.float64), size_m, keys)
-    return np.unique(keys)
+    keys: I8 = kernels.unique_keys_of_points(np.ascontiguousarray(points_m, np.float64), size_m)
+    return keys

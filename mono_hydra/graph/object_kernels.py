@@ -14,13 +14,13 @@ OFFSET = 1 << 20
 MASK = (1 << 21) - 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def pack(x: int, y: int, z: int) -> int:
     """Key of integer voxel coordinates."""
     return ((x + OFFSET) << 42) | ((y + OFFSET) << 21) | (z + OFFSET)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def keys_of_points(points_m: F8, size_m: float, keys: I8) -> None:
     """Voxel key of every point (N, 3)."""
     for i in range(points_m.shape[0]):
@@ -31,7 +31,21 @@ def keys_of_points(points_m: F8, size_m: float, keys: I8) -> None:
         )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def unique_keys_of_points(points_m: F8, size_m: float) -> I8:
+    """Sorted unique voxel keys of points (N, 3)."""
+    keys = np.empty(points_m.shape[0], np.int64)
+    keys_of_points(points_m, size_m, keys)
+    keys.sort()
+    n = 0
+    for i in range(keys.shape[0]):
+        if n == 0 or keys[i] != keys[n - 1]:
+            keys[n] = keys[i]
+            n += 1
+    return keys[:n].copy()
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def centers_of_keys(keys: I8, size_m: float, centers_m: F8) -> None:
     """Voxel centres (N, 3)."""
     for i in range(keys.shape[0]):
@@ -41,7 +55,7 @@ def centers_of_keys(keys: I8, size_m: float, centers_m: F8) -> None:
         centers_m[i, 2] = ((key & MASK) - OFFSET + 0.5) * size_m
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def merge_sorted(keys_a: I8, counts_a: I4, keys_b: I8, counts_b: I4, keys: I8, counts: I4) -> int:
     """Union of two sorted unique key lists, counts (N, C) added; returns its length."""
     i = j = n = 0
@@ -61,14 +75,14 @@ def merge_sorted(keys_a: I8, counts_a: I4, keys_b: I8, counts_b: I4, keys: I8, c
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def has_key(keys: I8, key: int) -> bool:
     """Whether a sorted key list holds `key`."""
     i = np.searchsorted(keys, key)
     return bool(i < keys.shape[0] and keys[i] == key)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def near_any(points_m: F8, coarse_keys: I8, size_m: float, near: Bool) -> int:
     """Which points (N, 3) lie in or beside a voxel of the sorted list; returns how many."""
     n = 0
@@ -90,7 +104,7 @@ def near_any(points_m: F8, coarse_keys: I8, size_m: float, near: Bool) -> int:
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def look_at_voxels(
     keys: I8,
     size_m: float,
@@ -160,7 +174,7 @@ def look_at_voxels(
                 state[i] = 3
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def voxel_components(keys: I8, reach: int, component: I4, queue: I4) -> int:
     """Connected components of sorted unique keys; steps of up to `reach` voxels per axis join."""
     n = 0
@@ -189,7 +203,7 @@ def voxel_components(keys: I8, reach: int, component: I4, queue: I4) -> int:
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def plan_extents(xy_m: F8, weight: F8, yaws_rad: F8, trim_share: float, limits_m: F8) -> None:
     """Extents of points (N, 2) along both axes of a box turned by each yaw.
 
@@ -225,7 +239,7 @@ def plan_extents(xy_m: F8, weight: F8, yaws_rad: F8, trim_share: float, limits_m
             limits_m[k, 2 * axis], limits_m[k, 2 * axis + 1] = low, high
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def nearest_distance(points_m: F8, others_m: F8) -> float:
     """Least distance between two point sets (N, 3), (M, 3)."""
     best = np.inf
@@ -238,7 +252,7 @@ def nearest_distance(points_m: F8, others_m: F8) -> float:
     return float(np.sqrt(best))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def nearer_set(points_m: F8, first_m: F8, second_m: F8, is_second: Bool) -> None:
     """Which points (N, 3) lie nearer to the second of two point sets."""
     for i in range(points_m.shape[0]):

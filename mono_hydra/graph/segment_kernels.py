@@ -8,7 +8,7 @@ from numba import njit
 from mono_hydra.types import F4, I4, U1, Bool
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _root(parent: I4, i: int) -> int:
     while parent[i] != i:
         parent[i] = parent[parent[i]]
@@ -16,7 +16,7 @@ def _root(parent: I4, i: int) -> int:
     return i
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _joined(
     labels: U1, depth_m: F4, v: int, u: int, dv: int, du: int, jump_m: float, jump_share: float
 ) -> bool:
@@ -44,7 +44,7 @@ def _joined(
     return False
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def components(
     labels: U1,
     depth_m: F4,
@@ -67,16 +67,23 @@ def components(
             if not is_object[labels[v, u]] or not 0.0 < depth_m[v, u] <= max_depth_m:
                 continue
             parent[i] = i
-            for dv, du in ((0, -1), (-1, 0), (-1, -1), (-1, 1)):
+            has_up = False
+            for dv, du in ((-1, 0), (0, -1), (-1, -1), (-1, 1)):
                 v1, u1 = v + dv, u + du
-                if v1 < 0 or u1 < 0 or u1 >= w or parent[v1 * w + u1] < 0:
+                # what lies beside a neighbour above was joined with it already, if it is one piece
+                if v1 < 0 or u1 < 0 or u1 >= w or (has_up and dv * du != 0):
                     continue
-                if _joined(labels, depth_m, v, u, dv, du, jump_m, jump_share):
-                    a, b = _root(parent, i), _root(parent, v1 * w + u1)
-                    if a < b:
-                        parent[b] = a
-                    else:
-                        parent[a] = b
+                other = v1 * w + u1
+                if parent[other] < 0 or not _joined(
+                    labels, depth_m, v, u, dv, du, jump_m, jump_share
+                ):
+                    continue
+                has_up |= du == 0
+                a, b = _root(parent, i), _root(parent, other)
+                if a < b:
+                    parent[b] = a
+                else:
+                    parent[a] = b
     n = 0
     for i in range(h * w):
         v, u = i // w, i % w
@@ -92,7 +99,7 @@ def components(
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def describe(
     component: I4, depth_m: F4, sigma: F4, confidence: F4, count: I4, bounds_px: I4, mean: F4
 ) -> None:
@@ -122,7 +129,7 @@ def describe(
             mean[c] /= count[c]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def sample_points(
     component: I4,
     depth_m: F4,
@@ -153,7 +160,7 @@ def sample_points(
             start[c] = k + 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def count_samples(component: I4, stride: I4, count: I4) -> None:
     """How many points `sample_points` will write per component."""
     h, w = component.shape
@@ -164,7 +171,7 @@ def count_samples(component: I4, stride: I4, count: I4) -> None:
                 count[c] += 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def inner_pixels(component: I4, inner: I4) -> None:
     """Per component: pixels whose four neighbours belong to it too; slivers have none."""
     h, w = component.shape

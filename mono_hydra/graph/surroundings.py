@@ -1,24 +1,30 @@
 """Floor and walls near an object, from the fused mesh: what its unseen sides may reach.
 
-World frame, z up. Kept per mesh block, so that a changed block replaces what it said before.
+World frame, z up. Kept per mesh block, so that a changed block replaces what it said before; a
+block is read when somebody asks for it, as most change many times before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 
+from mono_hydra.graph import surroundings_kernels as kernels
 from mono_hydra.graph.boxes import limits_of_box, rotation_2d
 from mono_hydra.graph.scene_graph import Box
 from mono_hydra.labels import LabelSpace
 from mono_hydra.types import F4, F8, MeshBlock
 
 BlockIndex = tuple[int, int, int]
+Said = TypeVar("Said")
 
 UPRIGHT = 0.8  # least |cosine| between a normal and the direction it stands for
 SIDE_REACH_M = 0.8  # walls beside an object speak for the wall behind it
 FLOOR_REACH_M = 1.0
+YAW_EVERY = 8  # updates between two readings of all blocks for the direction of the walls
+FEW_YAW_VOTES = 2000  # below this the direction is read anew at every update
 
 
 class Surroundings:
@@ -33,29 +39,46 @@ class Surroundings:
         self._walls: dict[BlockIndex, F4] = {}  # (N, 5) position, plan normal
         self._yaw_bins: dict[BlockIndex, np.ndarray] = {}
         self._yaw_votes = np.zeros(90, np.int64)  # wall directions modulo 90 degrees
+        self._unread: dict[BlockIndex, MeshBlock] = {}
+        self._n_updates = 0
 
     def update(self, changed_mesh: Mapping[BlockIndex, MeshBlock | None]) -> None:
         """Replace what changed blocks said."""
         for index, block in changed_mesh.items():
-            self._floor.pop(index, None)
-            self._walls.pop(index, None)
-            old = self._yaw_bins.pop(index, None)
-            if old is not None:
-                self._yaw_votes -= old
             if block is not None and len(block.vertices_m):
-                self._read(index, block)
+                self._unread[index] = block
+            else:
+                self._unread.pop(index, None)
+                self._forget(index)
+        self._n_updates += 1
+        if self._n_updates % YAW_EVERY == 0 or self._yaw_votes.sum() < FEW_YAW_VOTES:
+            for index in list(self._unread):
+                self._bring_up_to_date(index)
+
+    def _forget(self, index: BlockIndex) -> None:
+        self._floor.pop(index, None)
+        self._walls.pop(index, None)
+        old = self._yaw_bins.pop(index, None)
+        if old is not None:
+            self._yaw_votes -= old
+
+    def _bring_up_to_date(self, index: BlockIndex) -> None:
+        block = self._unread.pop(index, None)
+        if block is not None:
+            self._forget(index)
+            self._read(index, block)
 
     def _read(self, index: BlockIndex, block: MeshBlock) -> None:
-        floor = self._is_floor[block.labels] & (block.normals[:, 2] > UPRIGHT)
-        if floor.any():
-            z = block.vertices_m[floor, 2]
-            self._floor[index] = (float(np.median(z)), int(floor.sum()))
-        wall = self._is_structure[block.labels] & (np.abs(block.normals[:, 2]) < 0.4)
-        if wall.any():
-            normal = block.normals[wall, :2]
-            self._walls[index] = np.column_stack([block.vertices_m[wall], normal])
-            yaw = np.degrees(np.arctan2(normal[:, 1], normal[:, 0])) % 90.0
-            votes = np.bincount(np.round(yaw).astype(np.int64) % 90, minlength=90)
+        n = len(block.labels)
+        walls, votes = np.empty((n, 5), np.float32), np.zeros(90, np.int64)
+        height_m, n_floor, n_walls = kernels.read_block(
+            block.vertices_m, block.normals, block.labels, self._is_floor, self._is_structure,
+            UPRIGHT, walls, votes,
+        )  # fmt: skip
+        if n_floor:
+            self._floor[index] = (float(height_m), n_floor)
+        if n_walls:
+            self._walls[index] = walls[:n_walls].copy()
             self._yaw_bins[index] = votes
             self._yaw_votes += votes
 
@@ -64,13 +87,8 @@ class Surroundings:
         reach = int(np.ceil(FLOOR_REACH_M / self.block_size_m))
         i, j, k = (int(np.floor(x / self.block_size_m)) for x in position_m)
         depth = int(np.ceil(2.6 / self.block_size_m))
-        found = [
-            self._floor[block]
-            for di in range(-reach, reach + 1)
-            for dj in range(-reach, reach + 1)
-            for dk in range(-depth, 1)
-            if (block := (i + di, j + dj, k + dk)) in self._floor
-        ]
+        around = range(i - reach, i + reach + 1), range(j - reach, j + reach + 1)
+        found = self._of_blocks(self._floor, *around, range(k - depth, k + 1))
         found = [f for f in found if f[0] <= position_m[2] + 0.1]
         if sum(n for _, n in found) < 10:
             return None
@@ -137,11 +155,16 @@ class Surroundings:
         low = np.floor((box.center_m - reach) / self.block_size_m)
         high = np.floor((box.center_m + reach) / self.block_size_m)
         (i0, j0, k0), (i1, j1, k1) = low.astype(int), high.astype(int)
-        found = [
-            self._walls[block]
-            for i in range(i0, i1 + 1)
-            for j in range(j0, j1 + 1)
-            for k in range(k0, k1 + 1)
-            if (block := (i, j, k)) in self._walls
-        ]
+        around = range(i0, i1 + 1), range(j0, j1 + 1), range(k0, k1 + 1)
+        found = self._of_blocks(self._walls, *around)
         return np.concatenate(found).astype(np.float64) if found else None
+
+    def _of_blocks(
+        self, said: Mapping[BlockIndex, Said], rows: range, columns: range, layers: range
+    ) -> list[Said]:
+        """What the blocks of a box say, ascending; each is up to date."""
+        blocks = [(i, j, k) for i in rows for j in columns for k in layers]
+        for block in blocks:
+            if block in self._unread:
+                self._bring_up_to_date(block)
+        return [said[block] for block in blocks if block in said]
