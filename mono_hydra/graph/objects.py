@@ -85,7 +85,8 @@ class ObjectsBuilder:
 
     def finish(self) -> dict[int, ObjectAttributes]:
         """Bring every object up to date; returns them as `step` does."""
-        for index in sorted(self._tracker.instances):
+        gone = self._tracker.settle()
+        for index in sorted(gone | self._tracker.instances.keys()):
             self._publish(index)
         return self._without_doubtful()
 
@@ -159,7 +160,8 @@ class ObjectsBuilder:
         if size.most_m[2] <= MAT_HEIGHT_M and instance.noise_m > UNCERTAIN_M:
             return lay_on_floor(box, self._surroundings)
         cameras = np.array([self._camera_of[o.keyframe_id] for o in instance.observations])
-        return complete(box, size, self._surroundings, cameras)
+        whole = complete(box, size, self._surroundings, cameras)
+        return None if size.is_plate(whole.size_m) else whole
 
     def _attributes(self, instance: Instance, box: Box) -> ObjectAttributes:
         points = instance.centers_m(instance.solid())
