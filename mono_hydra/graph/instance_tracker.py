@@ -36,6 +36,7 @@ MIN_SHARED_VOXELS = 8
 KNOWN_SHARE = 0.7  # error of a surface that several views agree on, against its best view's
 ALIGN_FROM_M = 0.03  # views whose points are more uncertain are moved onto the known surface
 SEARCH_M = 0.15
+GROWN_SHARE = 0.9  # an instance that has hardly grown since is not looked at again
 LARGE_PART_SHARE = 0.12  # of the voxels
 CROP_PX = 96
 TOUCH_M = 0.05  # things of one class nearer than this over a good part of a side are one
@@ -315,8 +316,9 @@ class InstanceTracker:
         changed: set[int] = set()
         for index in sorted(touched):
             piece = self.instances.get(index)
-            if piece is None or not len(piece.coarse_keys):
+            if piece is None or piece.n_hosted >= GROWN_SHARE * len(piece.keys):
                 continue
+            piece.n_hosted = len(piece.keys)
             size, box = self._sizes[piece.label], piece.rough_box()
             if box is None:
                 continue
@@ -337,13 +339,15 @@ class InstanceTracker:
         Two instances of one label are one where they touch along a good part of a side, as kitchen
         cabinets in a run do, and where one lies in the other.
         """
-        gone: set[int] = set()
+        before = set(self.instances)
+        for piece in self.instances.values():
+            piece.n_hosted = 0
+        self._take_in_fragments(before)
         for a in sorted(self.instances):
             for b in self._near(a) if a in self.instances else []:
                 if b in self.instances and self.may_be_one(a, b) and self._touch(a, b):
                     self._join(a, b)
-                    gone.add(b)
-        return gone
+        return before - self.instances.keys()
 
     def _near(self, index: int) -> list[int]:
         """Higher ids of the same label within a small gap, ascending."""
@@ -417,7 +421,7 @@ class InstanceTracker:
             return set()
         centers = instance.centers_m()
         is_second = np.zeros(len(centers), np.bool_)
-        kernels.nearer_set(centers, first_m, second_m, is_second)
+        kernels.nearer_set(centers, first_m[::4], second_m[::4], is_second)
         size = self._sizes[instance.label]
         for part in (is_second, ~is_second):
             solid = part & instance.solid()
@@ -433,12 +437,12 @@ class InstanceTracker:
         changed: set[int] = set()
         for index in sorted(touched):
             instance = self.instances.get(index)
-            if instance is None or instance.n_checked >= 0.9 * len(instance.keys):
+            if instance is None or instance.n_checked >= GROWN_SHARE * len(instance.keys):
                 continue
+            instance.n_checked = len(instance.keys)
             box = instance.rough_box()
             if box is None or self._sizes[instance.label].fits(box.size_m, 0.08 + instance.noise_m):
                 continue
-            instance.n_checked = len(instance.keys)
             is_second = self._part_across_gap(instance)
             if is_second is not None:
                 changed |= self._split(instance, is_second)

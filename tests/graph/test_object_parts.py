@@ -224,6 +224,13 @@ def test_no_objects_have_no_relations() -> None:
     assert relations({}) == []
 
 
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 40)), st.lists(st.integers(0, 40)))
+def test_the_union_of_sorted_keys_is_that_of_sets(a, b) -> None:
+    first, second = (np.array(sorted(set(x)), np.int64) for x in (a, b))
+    assert kernels.union_sorted(first, second).tolist() == sorted(set(a) | set(b))
+
+
 def upright(center: tuple[float, float, float], size: tuple[float, float, float]) -> Box:
     return Box(np.array(center), np.array(size))
 
