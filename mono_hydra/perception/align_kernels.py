@@ -17,6 +17,8 @@ from mono_hydra.types import F4, F8, I4, U1, Bool
 MIN_RATIO, MAX_RATIO = 0.6, 1.6  # depth of a pixel over depth of a plane it may lie on
 SURE_PLANES = 0.9  # share of structure pixels that lie on a learnt plane
 OFF_DENSITY = (1.0 - SURE_PLANES) / 6.0  # of the others: even over three deviations to each side
+GROWTH_M = 0.7  # how far beyond its known extent a wall may go on
+UNSEEN = 3.0  # squared deviations that it must be nearer by there than another wall
 FACING = 0.87  # cosine between the normals of a pixel and its plane that says nothing
 PER_TURN = 20.0  # squared deviations per cosine less
 CLEARLY = 4.0  # squared deviations by which the nearest plane must be nearer
@@ -46,6 +48,7 @@ def _two_nearest(
     cost, next_cost = gate * gate, gate * gate
     guess = depth_m * math.exp(-error)
     apart = attached[kind] * attached[kind]
+    beyond = 0.0
     for p in range(planes.shape[0]):
         if planes[p, 10] != wanted:
             continue
@@ -56,11 +59,14 @@ def _two_nearest(
             continue
         if wanted == 2:
             along = (planes[p, 3] * x + planes[p, 4] * y + planes[p, 5]) * distance
-            if along < planes[p, 8] * slope or along > planes[p, 9] * slope:
+            beyond = max(planes[p, 8] * slope - along, along - planes[p, 9] * slope)
+            if beyond > GROWTH_M * slope:
                 continue
         off = 2.0 * (ratio - 1.0) / (ratio + 1.0)  # the logarithm, to two in a hundred
         c = off * off / (variance + planes[p, 7] + apart / (distance * distance))
         turned = facing[0] * planes[p, 0] + facing[1] * planes[p, 1] + facing[2] * planes[p, 2]
+        if wanted == 2 and beyond > 0.0:
+            c += UNSEEN
         if turned < FACING and (facing[0] != 0.0 or facing[2] != 0.0):
             c += (FACING - turned) * PER_TURN
         if c < cost:

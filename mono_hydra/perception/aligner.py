@@ -17,20 +17,21 @@ from mono_hydra.errors import LabelError
 from mono_hydra.labels import LabelSpace
 from mono_hydra.perception import align_kernels as kernels
 from mono_hydra.perception.error_field import infer_error
-from mono_hydra.perception.planes import KINDS, Kind, Plane
+from mono_hydra.perception.planes import KINDS, Kind, Plane, overlap_m, step_odds
 from mono_hydra.types import F4, F8, I4, I8, Bool, Prediction, TrackedPose
 
 SENSOR_SIGMA = 0.03  # depth known this well is a sensor's and is left alone
 STRIDE_PX = 4  # planes are found and learnt on every fourth pixel of every fourth row
 GATE = 3.0  # standard deviations between a pixel and its plane
-GROWTH_M = 0.7  # how far beyond its known extent a wall may go on
 CELL_M = 0.15  # cells in which the error is one number
 GROUP_M = 0.35  # cells in which one error is measured
 MIN_OF_GROUP = 2  # pixels
 MIN_DISTANCE_M = 0.15  # of the camera from a plane
 MIN_TURN_RAD = 0.001  # smaller changes of the walls' direction move nothing
-MERGE_M = 0.15  # walls further apart are two
-SAME = 2.0  # standard deviations between two planes that are one
+MERGE_M = 0.35  # planes one behind the other further apart are two
+SAME = 3.5  # standard deviations between two such planes that are one
+OVERLAP_M = 1.0
+SAME_ODDS = 0.33  # that two walls beside each other are two, below which they become one
 MIN_AREA_M2 = {"floor": 1.0, "ceiling": 1.0, "wall": 0.6}
 MIN_LENGTH_M = 0.6  # of a new wall
 N_ANGLES = 90  # directions tried for the walls, one degree apart
@@ -159,6 +160,7 @@ class Aligner:
             for _ in range(4):
                 if not self._start("wall", normals, free, view, error, share):
                     break
+        self._split(np.unique(plane_of[clear]))
         self._merge()
 
     def _error_beside_floors(
@@ -209,6 +211,14 @@ class Aligner:
         free.ravel()[of_kind[members]] = False
         return True
 
+    def _split(self, learnt: I4) -> None:
+        """Two planes for a wall with a step in it."""
+        for index in learnt:
+            if index >= 0 and self.planes[index].kind == "wall":
+                other = self.planes[index].split()
+                if other is not None:
+                    self.planes.append(other)
+
     def _merge(self) -> None:
         """One plane for two that proved to be the same."""
         kept: list[Plane] = []
@@ -229,7 +239,7 @@ class Aligner:
             row
             for index, plane in enumerate(self.planes)
             if plane.normal_world @ place - plane.offset_m > MIN_DISTANCE_M
-            for row in plane.rows(index, T, GROWTH_M)
+            for row in plane.rows(index, T)
         ]
         return np.array(rows).reshape(-1, 12)
 
@@ -300,10 +310,13 @@ def _cell_keys(points_m: F8, cell_m: float) -> I8:
 
 
 def _is_same(a: Plane, b: Plane) -> bool:
+    """Two planes of one surface; walls that go on beside each other need the better reason."""
     if a.kind != b.kind or a.normal_world @ b.normal_world < 0.99:
         return False
     between_m = abs(a.offset_m - b.offset_m)
-    return bool(between_m < min(MERGE_M, SAME * np.hypot(a.sigma_m, b.sigma_m)))
+    if overlap_m(a, b) > OVERLAP_M:
+        return bool(between_m < min(MERGE_M, SAME * np.hypot(a.sigma_m, b.sigma_m)))
+    return step_odds(a.offset_m, a.sigma_m, b.offset_m, b.sigma_m) < SAME_ODDS
 
 
 def _kinds(label_space: LabelSpace) -> I4:

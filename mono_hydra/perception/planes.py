@@ -26,6 +26,9 @@ SCALE_SHARE = 0.2  # of the variance of ln depth that belongs to a view
 N_SECTORS = 6  # of the viewing azimuth
 MAX_GAP_M = 1.5  # between the middles of patches of one stretch of wall
 FLOOR_SIGMA_M = 0.01  # no plane of a building is flatter than this
+STEP_M = 0.15  # standard deviation between walls that go on beside each other
+STEP_ODDS = 10.0  # for a step that was searched for
+MIN_PATCHES = 4  # on each side of a step
 MIN_SAMPLES = 8  # of a patch in a view
 
 
@@ -95,6 +98,33 @@ class Plane:
         self._add(other.keys, other.patches)
         self.fit(self._sigma)
 
+    def split(self) -> Plane | None:
+        """Give away the part of a wall that lies on another plane; None where all is one."""
+        best, best_at_m = STEP_ODDS, 0.0
+        along_m = self.patches[:, 3]
+        for at_m in np.unique(np.floor(along_m / PATCH_M))[1:] * PATCH_M:
+            left = along_m < at_m
+            if min(left.sum(), (~left).sum()) < MIN_PATCHES:
+                continue
+            odds = step_odds(*self._weigh(self.patches[left]), *self._weigh(self.patches[~left]))
+            if odds > best:
+                best, best_at_m = odds, float(at_m)
+        if best == STEP_ODDS:
+            return None
+        left = along_m < best_at_m
+        other = Plane(self.kind, self.normal_world, n_views=self.n_views)
+        other._add(self.keys[~left], self.patches[~left])
+        other.fit(self._sigma)
+        self.keys, self.patches = self.keys[left], self.patches[left]
+        self.fit(self._sigma)
+        return other
+
+    def _weigh(self, patches: F8) -> tuple[float, float]:
+        offset_m, spread_m = weigh(
+            patches, self._sigma, SCALE_SHARE, float(self.n_views), LENGTH_M, TURN_RAD
+        )
+        return offset_m, float(np.hypot(spread_m, FLOOR_SIGMA_M))
+
     def _add(self, keys: I8, rows: F8) -> None:
         """Average rows (M, 7) into the patches with those keys."""
         merged, inverse = np.unique(np.concatenate([self.keys, keys]), return_inverse=True)
@@ -109,10 +139,7 @@ class Plane:
         if not len(self.patches):
             return
         self._sigma = sigma
-        self.offset_m, spread_m = weigh(
-            self.patches, sigma, SCALE_SHARE, float(self.n_views), LENGTH_M, TURN_RAD
-        )
-        self.sigma_m = float(np.hypot(spread_m, FLOOR_SIGMA_M))
+        self.offset_m, self.sigma_m = self._weigh(self.patches)
         if self.kind == "wall":
             self.runs_m = _runs(np.sort(self.patches[:, 3]))
 
@@ -125,7 +152,7 @@ class Plane:
         self.patches[:, 3] = places @ self.along_world
         self.fit(self._sigma)
 
-    def rows(self, index: int, T_world_camera: F8, growth_m: float) -> list[F8]:
+    def rows(self, index: int, T_world_camera: F8) -> list[F8]:
         """(12,) a run, as a camera in front of the plane sees it: align_kernels."""
         t = T_world_camera[:3, 3]
         distance_m = self.distance_m(t)
@@ -133,10 +160,24 @@ class Plane:
         here_m = float(self.along_world @ t)
         head = [*axes[:, 0], *axes[:, 1], distance_m, (self.sigma_m / distance_m) ** 2]
         tail = [float(KINDS.index(self.kind)), float(index)]
-        return [
-            np.array([*head, low - growth_m - here_m, high + growth_m - here_m, *tail])
-            for low, high in self.runs_m
-        ]
+        return [np.array([*head, low - here_m, high - here_m, *tail]) for low, high in self.runs_m]
+
+
+def step_odds(a_m: float, a_sigma_m: float, b_m: float, b_sigma_m: float) -> float:
+    """How much likelier two offsets belong to two walls than to one."""
+    one = a_sigma_m**2 + b_sigma_m**2
+    two = one + STEP_M**2
+    exponent = 0.5 * (a_m - b_m) ** 2 * (1.0 / one - 1.0 / two)
+    return float(np.sqrt(one / two) * np.exp(min(exponent, 50.0)))
+
+
+def overlap_m(a: Plane, b: Plane) -> float:
+    """Length along two parallel walls over which both are known; infinite for floors."""
+    return sum(
+        max(min(a_high, b_high) - max(a_low, b_low), 0.0)
+        for a_low, a_high in a.runs_m
+        for b_low, b_high in b.runs_m
+    )
 
 
 def _keys(along_m: F8, across_m: F8, azimuth: F8) -> I8:
