@@ -13,13 +13,15 @@ import numpy as np
 from mono_hydra.graph import object_kernels as kernels
 from mono_hydra.graph.boxes import footprint_yaw, turned_box
 from mono_hydra.graph.scene_graph import Box
-from mono_hydra.types import F8, I4, I8, U1, Bool
+from mono_hydra.types import F4, F8, I4, I8, U1, Bool
 
 VOXEL_M = 0.025
 COARSE_M = 0.05
 HITS, MISSES, WEIGHT = 0, 1, 2  # columns of `counts`
 SURE_M = 0.02  # errors below the voxel size count as this
 FULL_PRECISION = 400
+GUESSED_SIGMA = 0.02  # of ln depth; sensors are better
+UNCERTAIN_M = 0.05  # error of a view's points from which they smear
 MIN_MISSES = 3  # fewer looks through a voxel may be pixels of its rim
 
 
@@ -36,6 +38,8 @@ class Observation:
     depth_m: float  # mean
     border_share: float
     points_mm: np.ndarray  # (N, 3) int16, camera frame
+    rim_rays: F4 | None = None  # (4, 3) camera rays to left, right, lower and upper rim
+    rim_trust: U1 | None = None  # (4,) 2 an edge, 1 perhaps, 0 hidden there
 
     @property
     def weight(self) -> float:
@@ -90,6 +94,14 @@ class Instance:
         if not self.observations:
             return 0.0
         return float(np.median([o.noise_m for o in self.observations[-20:]]))
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether its depth is rather guessed than measured."""
+        if not self.observations:
+            return False
+        sigma = float(np.median([o.sigma for o in self.observations[-20:]]))
+        return sigma > GUESSED_SIGMA or self.noise_m > UNCERTAIN_M
 
     @property
     def sureness(self) -> float:

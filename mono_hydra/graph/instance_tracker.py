@@ -240,6 +240,8 @@ class InstanceTracker:
             depth_m=segment.depth_m,
             border_share=segment.border_share,
             points_mm=np.round(points * 1000).astype(np.int16),
+            rim_rays=segment.rim_rays if chosen.all() else None,
+            rim_trust=segment.rim_trust if chosen.all() else None,
         )
         instance = self.instances[index]
         instance.add(observation, keyframe.T_world_camera)

@@ -24,8 +24,7 @@ from mono_hydra.types import F8
 BACK_CLEARANCE_M = 0.02  # furniture is seldom flush with the wall
 TRIM_SHARE = 0.04  # per end, where the depth is uncertain
 UPRIGHT_TRIM_SHARE = 0.01
-UNCERTAIN_M = 0.05  # error of a view's points from which extents are trimmed
-WALL_REACH_M = 0.45  # uncertain depth moves a picture at most this far off its wall
+WALL_REACH_M = 0.30  # uncertain depth moves a picture at most this far off its wall
 MAT_M = 0.02
 FLAT_M = 0.10  # thickness of things on a wall whose depth is uncertain
 
@@ -36,7 +35,7 @@ def seen_box(instance: Instance, preferred_rad: tuple[float, ...]) -> Box | None
     if solid.sum() < 3:
         return None
     points = instance.centers_m(solid)
-    is_uncertain = instance.noise_m > UNCERTAIN_M
+    is_uncertain = instance.is_uncertain
     weights = instance.counts[solid, WEIGHT if is_uncertain else HITS].astype(np.float64)
     trim = TRIM_SHARE if is_uncertain else 0.0
     yaw = footprint_yaw(points, preferred_rad=preferred_rad, weights=weights, trim_share=trim)

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from mono_hydra.config import ObjectsConfig
+from mono_hydra.graph.box_fit import fit_to_outlines
 from mono_hydra.graph.boxes import aligned_bounds, contains
 from mono_hydra.graph.class_sizes import load_class_sizes
 from mono_hydra.graph.instance import VOXEL_M, Instance
 from mono_hydra.graph.instance_tracker import InstanceTracker
 from mono_hydra.graph.object_shape import (
-    UNCERTAIN_M,
     complete,
     flatten_on_wall,
     lay_on_floor,
@@ -96,7 +96,7 @@ class ObjectsBuilder:
     def _is_doubtful(self, index: int) -> bool:
         """Whether an object of uncertain depth and label lies in one that is better known."""
         instance, box = self._tracker.instances[index], self._published[index].box
-        if instance.noise_m <= UNCERTAIN_M:
+        if not instance.is_uncertain:
             return False
         points = self._published[index].points_m
         assert points is not None
@@ -134,14 +134,14 @@ class ObjectsBuilder:
             return False
         seen_as = float(instance.seen_as.sum())
         own = float(instance.seen_as[instance.label])
-        least = UNSURE_OWN_SHARE if instance.noise_m > UNCERTAIN_M else OWN_SHARE
+        least = UNSURE_OWN_SHARE if instance.is_uncertain else OWN_SHARE
         if seen_as >= 50 and own < least * seen_as:
             return False
         return instance.sureness >= MIN_SURENESS and not self._is_mistaken(instance)
 
     def _is_mistaken(self, instance: Instance) -> bool:
         """Whether it is a patch of wrong labels: its surface is rather seen as another object."""
-        if instance.noise_m <= UNCERTAIN_M:
+        if not instance.is_uncertain:
             return False
         others = np.where(self._is_object, instance.seen_as, 0.0)
         others[instance.label] = 0.0
@@ -154,9 +154,11 @@ class ObjectsBuilder:
         if box is None or self._sizes[instance.label].is_fragment(box.size_m, 0.5):
             return None
         size = self._sizes[instance.label]
-        if size.stands == "wall" and instance.noise_m > UNCERTAIN_M:
+        if instance.is_uncertain:
+            box = fit_to_outlines(instance, box, size, self._tracker.pose_of, wall_yaw) or box
+        if size.stands == "wall" and instance.is_uncertain:
             return flatten_on_wall(box, self._surroundings)
-        if size.most_m[2] <= MAT_HEIGHT_M and instance.noise_m > UNCERTAIN_M:
+        if size.most_m[2] <= MAT_HEIGHT_M and instance.is_uncertain:
             return lay_on_floor(box, self._surroundings)
         cameras = np.array([self._camera_of[o.keyframe_id] for o in instance.observations])
         return complete(box, size, self._surroundings, cameras)
