@@ -26,6 +26,8 @@ WEIGHT_OF_TRUST = np.array([0.0, 0.3, 1.0])
 INDEPENDENT_VIEWS = 12.0  # further views repeat the errors of others
 ACROSS_M, UP_M = 0.08, 0.04  # standard deviations of the points' centre
 SIDE_M, HEIGHT_M = 0.10, 0.05  # and of their extents
+ALIKE = 0.6  # how much depth and width of a thing differ, as a share of the width
+FLAT_M = 0.05  # usual thickness of what hangs on a wall
 STEPS = 12
 FREE_YAW_GAIN = 6.0  # of the cost, by which a turn out of the walls' direction must be better
 SIZE_QUANTILE = 0.7  # of the extents in single views: most views see less than the whole
@@ -54,9 +56,7 @@ def fit_to_outlines(
     ahead = headings.mean(axis=0)
     ahead /= max(float(np.linalg.norm(ahead)), 1e-9)
     axes = np.array([[*ahead, 0.0], [-ahead[1], ahead[0], 0.0], [0.0, 0.0, 1.0]])
-    sigma = np.array(
-        [instance.noise_m + 0.02, ACROSS_M, UP_M, SIDE_M, SIDE_M, HEIGHT_M], dtype=np.float64
-    )
+    place_sigma = np.array([instance.noise_m + 0.02, ACROSS_M, UP_M])
     limits = np.array([size.least_m, size.most_m])
     yaws = [start.yaw_rad] if wall_yaw_rad is None else [wall_yaw_rad, start.yaw_rad]
     best: tuple[float, F8] | None = None
@@ -64,19 +64,48 @@ def fit_to_outlines(
         if n and abs((yaw - yaws[0] + np.pi / 4) % (np.pi / 2) - np.pi / 4) < np.deg2rad(5.0):
             continue
         is_free = wall_yaw_rad is None or n > 0
-        sides = _extents(instance, start, yaw, pose_of)
-        box = np.array([*start.center_m, *sides, yaw])
-        cost = kernels.fit_box(
-            box, 7 if is_free else 6, eyes, headings, outlines, weights, EDGE_SIGMA,
-            np.array([*start.center_m, *sides]), axes, sigma, limits, STEPS,
-        )  # fmt: skip
-        if best is None or cost + FREE_YAW_GAIN < best[0]:
-            best = (cost, box)
+        seen_sides = _extents(instance, start, yaw, pose_of)
+        for sides, side_sigma in _side_priors(seen_sides, size, instance.noise_m, yaw, ahead):
+            box = np.array([*start.center_m, *sides, yaw])
+            cost = kernels.fit_box(
+                box, 7 if is_free else 6, eyes, headings, outlines, weights, EDGE_SIGMA,
+                np.array([*start.center_m, *sides]), axes,
+                np.concatenate([place_sigma, side_sigma]), limits, STEPS,
+            )  # fmt: skip
+            handicap = FREE_YAW_GAIN if is_free and n else 0.0
+            if best is None or cost + handicap < best[0]:
+                best = (cost + handicap, box)
     assert best is not None
     box = best[1]
     if not np.isfinite(box).all():
         return None
     return Box(box[:3].copy(), box[3:6].copy(), float(box[6] % np.pi))
+
+
+def _side_priors(
+    sides: F8, size: ClassSize, noise_m: float, yaw_rad: float, ahead: F8
+) -> list[tuple[F8, F8]]:
+    """What the sides (3,) may be before outlines are looked at, each with standard deviations.
+
+    A thing on a wall is flat, along one of two axes. Elsewhere the depth of a thing, which no
+    outline shows, is known by its points and by being alike to its width.
+    """
+    sigma = np.array([SIDE_M, SIDE_M, HEIGHT_M])
+    if size.stands == "wall":
+        found = []
+        for axis in range(2):
+            flat, flat_sigma = sides.copy(), sigma.copy()
+            flat[axis], flat_sigma[axis] = FLAT_M, 0.5 * FLAT_M
+            found.append((flat, flat_sigma))
+        return found
+    alongs = np.abs(ahead @ rotation_2d(yaw_rad))
+    deep = int(np.argmax(alongs))
+    width = float(sides[1 - deep])
+    by_points, by_width = 1.0 / (SIDE_M + noise_m) ** 2, 1.0 / (ALIKE * width + 0.05) ** 2
+    sides, total = sides.copy(), by_points + by_width
+    sides[deep] = (by_points * sides[deep] + by_width * width) / total
+    sigma[deep] = 1.0 / np.sqrt(total)
+    return [(sides, sigma)]
 
 
 def _outlines(

@@ -14,6 +14,10 @@ from mono_hydra.labels import LabelSpace
 from mono_hydra.types import F8
 
 
+THIN_M = 0.02
+LEAST_SHARE, SECOND_SHARE = 0.6, 0.9  # of the least size of the class, on the worst two axes
+
+
 @dataclass(frozen=True, eq=False)
 class ClassSize:
     """Usual sizes of one class; sides are (longer, shorter, height) in metres."""
@@ -28,6 +32,14 @@ class ClassSize:
     def is_fragment(self, size_m: F8, factor: float = 0.75) -> bool:
         """Whether something is probably a part: on two axes below `factor` of the least size."""
         return bool(np.count_nonzero(_sorted(size_m) < factor * self.least_m) >= 2)
+
+    def is_implausible(self, size_m: F8) -> bool:
+        """Whether a whole object is hardly ever as small: on one axis, or a little on two.
+
+        For boxes that are thought complete; thin things count as 2 cm thick.
+        """
+        shares = np.sort(_sorted(size_m) / np.maximum(self.least_m, THIN_M))
+        return bool(shares[0] < LEAST_SHARE or shares[1] < SECOND_SHARE)
 
     def fits(self, size_m: F8, slack_m: float = 0.03) -> bool:
         """Whether something of this size may be one object."""

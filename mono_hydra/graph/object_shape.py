@@ -24,7 +24,9 @@ from mono_hydra.types import F8
 BACK_CLEARANCE_M = 0.02  # furniture is seldom flush with the wall
 TRIM_SHARE = 0.04  # per end, where the depth is uncertain
 UPRIGHT_TRIM_SHARE = 0.01
-WALL_REACH_M = 0.30  # uncertain depth moves a picture at most this far off its wall
+WALL_REACH_M = 0.08  # a wall farther from where outlines place a picture is another one
+WALL_SHARE = 0.5  # of the way there: outlines and walls are known about equally well
+MAT_REACH_M = 0.45
 MAT_M = 0.02
 FLAT_M = 0.10  # thickness of things on a wall whose depth is uncertain
 
@@ -79,28 +81,22 @@ def complete(box: Box, size: ClassSize, surroundings: Surroundings, cameras_m: F
 
 
 def flatten_on_wall(box: Box, surroundings: Surroundings) -> Box:
-    """Put something that hangs on a wall and was smeared by depth errors back onto that wall."""
-    best: tuple[float, int, float] | None = None
-    for side in range(4):
-        thickness = float(box.size_m[side % 2])
-        if thickness > 1.6 * float(box.size_m[1 - side % 2]):
-            continue
-        gap = surroundings.wall_gap_m(
-            box, side, WALL_REACH_M, inside_m=min(thickness + 0.1, WALL_REACH_M), strongest=True
-        )
-        if gap is not None and (best is None or abs(gap) + thickness < best[0]):
-            best = (abs(gap) + thickness, side, gap)
-    if best is None:
-        return box
-    _, side, gap = best
-    axis = side % 2
+    """Make something that hangs on a wall flat, and draw it to the wall if that is close behind."""
+    axis = int(np.argmin(box.size_m[:2]))
     low, high = limits_of_box(box)
-    if side < 2:
-        high[axis] += gap
-        low[axis] = high[axis] - FLAT_M
-    else:
-        low[axis] -= gap
-        high[axis] = low[axis] + FLAT_M
+    middle = (low[axis] + high[axis]) / 2
+    low[axis], high[axis] = middle - FLAT_M / 2, middle + FLAT_M / 2
+    flat = box_of_limits(low, high, box.yaw_rad)
+    best: float | None = None
+    for side in (axis, axis + 2):
+        gap = surroundings.wall_gap_m(
+            flat, side, WALL_REACH_M, inside_m=WALL_REACH_M, strongest=True
+        )
+        if gap is not None and (best is None or abs(gap) < abs(best)):
+            best = gap if side < 2 else -gap
+    if best is not None:
+        low[axis] += WALL_SHARE * best
+        high[axis] += WALL_SHARE * best
     return box_of_limits(low, high, box.yaw_rad)
 
 
@@ -108,7 +104,7 @@ def lay_on_floor(box: Box, surroundings: Surroundings) -> Box:
     """Put a mat whose depth is uncertain flat on the floor below it."""
     low, high = limits_of_box(box)
     floor = surroundings.floor_z_m(np.array([*box.center_m[:2], box.center_m[2] + 0.1]))
-    if floor is None or abs(floor - box.center_m[2]) > WALL_REACH_M:
+    if floor is None or abs(floor - box.center_m[2]) > MAT_REACH_M:
         return box
     low[2], high[2] = floor, floor + MAT_M
     return box_of_limits(low, high, box.yaw_rad)

@@ -30,12 +30,13 @@ BLOCK_VOXELS = 8
 MAX_POINTS = 200
 OWN_SHARE = 0.4  # least share of its label among the labels measured at its voxels
 UNSURE_OWN_SHARE = 0.05  # the same where depth is uncertain and voxels miss their surface
-RIVAL_SHARE = 6.0  # of another object's label, against its own, that makes it a mistake
+RIVAL_SHARE = 1.0  # of another object's label, against its own, that makes it a mistake
 MAT_HEIGHT_M = 0.10  # classes never higher than this lie flat
 INSIDE_SHARE = 0.6  # of an object's points in a better known one's box that make it a part of it
 SURE_INSIDE = 0.88  # confidence from which a thing inside a much larger one is a thing of its own
 SURE_OVERLAPPING = 0.93  # the same inside one that is hardly larger
 MIN_SURENESS = 0.65  # a label less probable than this makes no object
+UNSURE_MIN_SURENESS = 0.75  # the same where a network guesses: patches of wrong labels
 LEFT_SHARE = 0.3  # where views look through the rest of its voxels, a thing was taken away
 
 
@@ -137,7 +138,8 @@ class ObjectsBuilder:
         least = UNSURE_OWN_SHARE if instance.is_uncertain else OWN_SHARE
         if seen_as >= 50 and own < least * seen_as:
             return False
-        return instance.sureness >= MIN_SURENESS and not self._is_mistaken(instance)
+        sure = UNSURE_MIN_SURENESS if instance.is_uncertain else MIN_SURENESS
+        return instance.sureness >= sure and not self._is_mistaken(instance)
 
     def _is_mistaken(self, instance: Instance) -> bool:
         """Whether it is a patch of wrong labels: its surface is rather seen as another object."""
@@ -154,12 +156,19 @@ class ObjectsBuilder:
         if box is None or self._sizes[instance.label].is_fragment(box.size_m, 0.5):
             return None
         size = self._sizes[instance.label]
-        if instance.is_uncertain:
-            box = fit_to_outlines(instance, box, size, self._tracker.pose_of, wall_yaw) or box
-        if size.stands == "wall" and instance.is_uncertain:
-            return flatten_on_wall(box, self._surroundings)
-        if size.most_m[2] <= MAT_HEIGHT_M and instance.is_uncertain:
-            return lay_on_floor(box, self._surroundings)
+        if not instance.is_uncertain:
+            return self._completed(instance, box)
+        box = fit_to_outlines(instance, box, size, self._tracker.pose_of, wall_yaw) or box
+        if size.stands == "wall":
+            box = flatten_on_wall(box, self._surroundings)
+        elif size.most_m[2] <= MAT_HEIGHT_M:
+            box = lay_on_floor(box, self._surroundings)
+        else:
+            box = self._completed(instance, box)
+        return None if size.is_implausible(box.size_m) else box
+
+    def _completed(self, instance: Instance, box: Box) -> Box:
+        size = self._sizes[instance.label]
         cameras = np.array([self._camera_of[o.keyframe_id] for o in instance.observations])
         return complete(box, size, self._surroundings, cameras)
 
