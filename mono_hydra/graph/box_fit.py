@@ -30,6 +30,7 @@ ALIKE = 0.6  # how much depth and width of a thing differ, as a share of the wid
 FLAT_M = 0.05  # usual thickness of what hangs on a wall
 STEPS = 12
 FREE_YAW_GAIN = 6.0  # of the cost, by which a turn out of the walls' direction must be better
+TRIM_SHARE = 0.03  # of the points of a view, at each end
 SIZE_QUANTILE = 0.7  # of the extents in single views: most views see less than the whole
 
 
@@ -156,12 +157,14 @@ def _extents(instance: Instance, start: Box, yaw: float, pose_of: Mapping[int, F
     """
     R = rotation_2d(yaw)
     found = []
-    for observation in instance.observations[-60:]:
+    step = -(-len(instance.observations) // MAX_VIEWS)
+    for observation in instance.observations[::-step]:
         if len(observation.points_mm) < 8:
             continue
         points = observation.points_world_m(pose_of[observation.keyframe_id])
-        plan = np.percentile(points[:, :2] @ R, (3, 97), axis=0)
-        found.append(plan[1] - plan[0])
+        plan = np.sort(points[:, :2] @ R, axis=0)
+        cut = int(TRIM_SHARE * len(plan))
+        found.append(plan[len(plan) - 1 - cut] - plan[cut])
     if not found:
         return start.size_m.copy()
     sides = np.quantile(np.array(found), SIZE_QUANTILE, axis=0)

@@ -6,6 +6,7 @@ anew from its views at other poses: counts are whole numbers, and no order matte
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +22,7 @@ HITS, MISSES, WEIGHT = 0, 1, 2  # columns of `counts`
 SURE_M = 0.02  # errors below the voxel size count as this
 FULL_PRECISION = 400
 GUESSED_SIGMA = 0.02  # of ln depth; sensors are better
+LATEST = 20  # observations that tell the present noise
 UNCERTAIN_M = 0.05  # error of a view's points from which they smear
 MIN_MISSES = 3  # fewer looks through a voxel may be pixels of its rim
 
@@ -82,6 +84,7 @@ class Instance:
     crop_rgb: U1 | None = None
     crop_score: float = 0.0
     _rough_box: Box | None = None
+    _known_noise: tuple[int, float, float] = (0, 0.0, 0.0)  # observations it was found with
 
     @property
     def views(self) -> int:
@@ -91,17 +94,23 @@ class Instance:
     @property
     def noise_m(self) -> float:
         """Usual error of its points along the view, as predicted."""
-        if not self.observations:
-            return 0.0
-        return float(np.median([o.noise_m for o in self.observations[-20:]]))
+        return self._noise()[0]
 
     @property
     def is_uncertain(self) -> bool:
         """Whether its depth is rather guessed than measured."""
-        if not self.observations:
-            return False
-        sigma = float(np.median([o.sigma for o in self.observations[-20:]]))
-        return sigma > GUESSED_SIGMA or self.noise_m > UNCERTAIN_M
+        noise_m, sigma = self._noise()
+        return sigma > GUESSED_SIGMA or noise_m > UNCERTAIN_M
+
+    def _noise(self) -> tuple[float, float]:
+        """Medians over the latest views: error in metres and sigma of ln depth."""
+        n = len(self.observations)
+        if n != self._known_noise[0]:
+            last = self.observations[-LATEST:]
+            noise_m = statistics.median(o.noise_m for o in last) if n else 0.0
+            sigma = statistics.median(o.sigma for o in last) if n else 0.0
+            self._known_noise = (n, noise_m, sigma)
+        return self._known_noise[1:]
 
     @property
     def sureness(self) -> float:

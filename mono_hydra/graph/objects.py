@@ -37,6 +37,7 @@ SURE_INSIDE = 0.88  # confidence from which a thing inside a much larger one is 
 SURE_OVERLAPPING = 0.93  # the same inside one that is hardly larger
 MIN_SURENESS = 0.65  # a label less probable than this makes no object
 UNSURE_MIN_SURENESS = 0.75  # the same where a network guesses: patches of wrong labels
+RENEWED_PER_STEP = 3  # objects whose box is made anew after a view
 LEFT_SHARE = 0.3  # where views look through the rest of its voxels, a thing was taken away
 
 
@@ -52,6 +53,8 @@ class ObjectsBuilder:
         self._surroundings = Surroundings(label_space, BLOCK_VOXELS * voxel_size_m)
         self._camera_of: dict[int, F8] = {}
         self._published: dict[int, ObjectAttributes] = {}
+        self._waiting: dict[int, int] = {}  # changed since it was published, and from which step
+        self._n_steps = 0
 
     def step(
         self,
@@ -80,8 +83,7 @@ class ObjectsBuilder:
         if keyframe is not None:
             self._camera_of[keyframe.id] = keyframe.T_world_camera[:3, 3].copy()
             touched |= self._tracker.add_view(keyframe)
-        for index in sorted(touched):
-            self._publish(index)
+        self._publish_some(touched, everything=bool(moved))
         return dict(sorted(self._published.items()))
 
     def finish(self) -> dict[int, ObjectAttributes]:
@@ -89,6 +91,21 @@ class ObjectsBuilder:
         for index in sorted(self._tracker.instances):
             self._publish(index)
         return self._without_doubtful()
+
+    def _publish_some(self, touched: set[int], *, everything: bool) -> None:
+        """Renew the objects that have waited longest; the others wait for the next views.
+
+        A view touches a dozen objects, and hardly changes most: the time of a step must not follow
+        how cluttered a place is.
+        """
+        self._n_steps += 1
+        for index in touched:
+            self._waiting.setdefault(index, self._n_steps)
+        gone = {i for i in self._waiting if i not in self._tracker.instances}
+        order = sorted(self._waiting.keys() - gone, key=lambda i: (self._waiting[i], i))
+        for index in sorted(gone) + (order if everything else order[:RENEWED_PER_STEP]):
+            self._waiting.pop(index)
+            self._publish(index)
 
     def _without_doubtful(self) -> dict[int, ObjectAttributes]:
         """The published objects, less those that are rather a part of another one."""

@@ -14,19 +14,22 @@ from mono_hydra.graph.scene_graph import Box, ObjectAttributes
 from mono_hydra.types import F8
 
 REST_GAP_M = 0.12  # a bottom this near to a supporting surface rests on it
-NEXT_TO_M = 0.40
-AGAINST_M = 0.08
+NEXT_TO_M = 0.30
+AGAINST_M = 0.06
+COMMON_HEIGHT_M = 0.02
+MAT_HEIGHT_M, MAT_SIDE_M = 0.06, 0.20  # what is flatter and wider than this lies flat
 CANDIDATES_M = 0.5
 
 
 def relations(objects: Mapping[int, ObjectAttributes]) -> list[tuple[int, str, int]]:
     """All relations, ascending by subject, predicate and object.
 
-    * `in`: most of the subject's volume lies inside the larger box.
+    * `in`: the subject lies inside the larger box, on a surface below its top.
     * `on`: the subject's centre stands over the object, its bottom at a surface of it; the nearest
       surface below wins, so each subject stands on one thing.
-    * `against`: sides within 8 cm at common height; `next_to`: within 0.40 m. Both are written
-      once, from the lower id.
+    * `against` and `next_to`, for things that stand on the same thing (the floor, a wall or one
+      object) and overlap in height: within 6 cm in plan the smaller is against the larger, within
+      30 cm they are next to each other. Mats are neither.
     """
     ids = sorted(objects)
     if len(ids) < 2:
@@ -34,16 +37,34 @@ def relations(objects: Mapping[int, ObjectAttributes]) -> list[tuple[int, str, i
     low = np.array([_low(objects[i].aabb) for i in ids])
     high = np.array([_high(objects[i].aabb) for i in ids])
     found: list[tuple[int, str, int]] = []
+    stands_on: dict[int, int] = {}
+    near_of: dict[int, list[int]] = {}
     for n, a in enumerate(ids):
         near = ((low <= high[n] + CANDIDATES_M) & (high >= low[n] - CANDIDATES_M)).all(axis=1)
-        others = [ids[k] for k in np.flatnonzero(near) if ids[k] != a]
-        support = _support(a, others, objects)
+        near_of[a] = [ids[k] for k in np.flatnonzero(near) if ids[k] != a]
+        support = _support(a, near_of[a], objects)
         if support is not None:
+            stands_on[a] = support[1]
             found.append((a, support[0], support[1]))
-        for b in others:
-            if b > a and (predicate := _beside(objects[a].box, objects[b].box)):
-                found.append((a, predicate, b))
+    for a in ids:
+        for b in near_of[a]:
+            if b <= a or stands_on.get(a) != stands_on.get(b):
+                continue
+            if _is_mat(objects[a].box) or _is_mat(objects[b].box):
+                continue
+            predicate = _beside(objects[a].box, objects[b].box)
+            if predicate is not None:
+                small, large = (a, b) if _volume(objects[a]) <= _volume(objects[b]) else (b, a)
+                found.append((small, predicate, large))
     return sorted(found)
+
+
+def _is_mat(box: Box) -> bool:
+    return bool(box.size_m[2] < MAT_HEIGHT_M and min(box.size_m[:2]) > MAT_SIDE_M)
+
+
+def _volume(attributes: ObjectAttributes) -> float:
+    return float(np.prod(attributes.box.size_m))
 
 
 def _support(
@@ -94,23 +115,20 @@ def _surface_below(support: ObjectAttributes, box: Box, bottom_m: float) -> floa
 def _beside(a: Box, b: Box) -> str | None:
     """`against` or `next_to` for two boxes at common height."""
     overlap = min(_high(a)[2], _high(b)[2]) - max(_low(a)[2], _low(b)[2])
-    if overlap < 0.3 * min(a.size_m[2], b.size_m[2]):
-        return None
     gap = plan_gap(a, b)
-    if gap is None:
+    if overlap <= COMMON_HEIGHT_M or gap > NEXT_TO_M:
         return None
-    return "against" if gap <= AGAINST_M else "next_to" if gap <= NEXT_TO_M else None
+    return "against" if gap <= AGAINST_M else "next_to"
 
 
-def plan_gap(a: Box, b: Box) -> float | None:
-    """Distance in plan along the best separating side; None where two boxes overlap much."""
-    best = -np.inf
+def plan_gap(a: Box, b: Box) -> float:
+    """Least distance of two boxes in plan, 0 where they overlap (separating axes of both)."""
+    best = 0.0
     for yaw in (a.yaw_rad, b.yaw_rad):
         for axis in (np.array([np.cos(yaw), np.sin(yaw)]), np.array([-np.sin(yaw), np.cos(yaw)])):
             pa, pb = corners(a) @ axis, corners(b) @ axis
             best = max(best, float(pb.min() - pa.max()), float(pa.min() - pb.max()))
-    shallow = 0.35 * min(a.size_m[:2].min(), b.size_m[:2].min())
-    return None if best < -shallow else max(best, 0.0)
+    return best
 
 
 def _low(box: Box) -> F8:
