@@ -92,6 +92,10 @@ class ObjectsBuilder:
             self._publish(index)
         return self._without_doubtful()
 
+    def is_parted(self, first: Box, second: Box) -> bool:
+        """Whether a wall stands between two boxes beside each other."""
+        return self._surroundings.is_parted(first, second)
+
     def _publish_some(self, touched: set[int], *, everything: bool) -> None:
         """Renew the objects that have waited longest; the others wait for the next views.
 

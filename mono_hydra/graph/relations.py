@@ -5,31 +5,43 @@ World frame, z up, metres. A triple (subject, predicate, object) reads "subject 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from mono_hydra.graph.boxes import contains, corners
+from mono_hydra.graph.boxes import contains, corners, gap_between
 from mono_hydra.graph.scene_graph import Box, ObjectAttributes
 from mono_hydra.types import F8
 
 REST_GAP_M = 0.12  # a bottom this near to a supporting surface rests on it
+INSIDE_M = 0.05  # a voxel, by which a thing may stick out of what holds it
 NEXT_TO_M = 0.30
 AGAINST_M = 0.06
 COMMON_HEIGHT_M = 0.02
-MAT_HEIGHT_M, MAT_SIDE_M = 0.06, 0.20  # what is flatter and wider than this lies flat
 CANDIDATES_M = 0.5
 
 
-def relations(objects: Mapping[int, ObjectAttributes]) -> list[tuple[int, str, int]]:
+MATS = frozenset(("floor mat",))
+HOLDERS = frozenset(("bookshelf", "shelves", "cabinet", "refrigerator", "dresser", "box", "bag"))
+
+Parted = Callable[[Box, Box], bool]
+
+
+def relations(
+    objects: Mapping[int, ObjectAttributes], is_parted: Parted | None = None
+) -> list[tuple[int, str, int]]:
     """All relations, ascending by subject, predicate and object.
 
-    * `in`: the subject lies inside the larger box, on a surface below its top.
+    * `in`: the subject's box lies inside that of something that holds things, as shelves do.
     * `on`: the subject's centre stands over the object, its bottom at a surface of it; the nearest
       surface below wins, so each subject stands on one thing.
     * `against` and `next_to`, for things that stand on the same thing (the floor, a wall or one
       object) and overlap in height: within 6 cm in plan the smaller is against the larger, within
-      30 cm they are next to each other. Mats are neither.
+      30 cm they are next to each other. Mats are neither, and carry nothing.
+
+    Args:
+        objects: by id.
+        is_parted: whether a wall stands between two boxes; such are not beside each other.
     """
     ids = sorted(objects)
     if len(ids) < 2:
@@ -50,17 +62,15 @@ def relations(objects: Mapping[int, ObjectAttributes]) -> list[tuple[int, str, i
         for b in near_of[a]:
             if b <= a or stands_on.get(a) != stands_on.get(b):
                 continue
-            if _is_mat(objects[a].box) or _is_mat(objects[b].box):
+            if objects[a].label_name in MATS or objects[b].label_name in MATS:
                 continue
             predicate = _beside(objects[a].box, objects[b].box)
             if predicate is not None:
+                if is_parted is not None and is_parted(objects[a].box, objects[b].box):
+                    continue
                 small, large = (a, b) if _volume(objects[a]) <= _volume(objects[b]) else (b, a)
                 found.append((small, predicate, large))
     return sorted(found)
-
-
-def _is_mat(box: Box) -> bool:
-    return bool(box.size_m[2] < MAT_HEIGHT_M and min(box.size_m[:2]) > MAT_SIDE_M)
 
 
 def _volume(attributes: ObjectAttributes) -> float:
@@ -76,25 +86,32 @@ def _support(
     best: tuple[float, str, int] | None = None
     for b in others:
         other = objects[b].box
-        if np.prod(other.size_m[:2]) <= np.prod(box.size_m[:2]):
+        if np.prod(other.size_m[:2]) <= np.prod(box.size_m[:2]) or objects[b].label_name in MATS:
             continue
         if not contains(other, _plan_point(box, other)[None], 0.02)[0]:
             continue
         top = float(other.center_m[2] + other.size_m[2] / 2)
         gap, predicate = abs(bottom - top), "on"
-        if gap > REST_GAP_M:
+        if objects[b].label_name in HOLDERS and _is_inside(box, other):
+            gap, predicate = 0.0, "in"
+        elif gap > REST_GAP_M:
             inside = bottom > top - other.size_m[2] - 0.05 and bottom < top
             surface = _surface_below(objects[b], box, bottom) if inside else None
             if surface is not None:
                 gap = abs(bottom - surface)
-            elif inside and box.center_m[2] + box.size_m[2] / 2 <= top + 0.02:
-                gap, predicate = REST_GAP_M, "in"
             else:
                 continue
         candidate = (gap, predicate, b)
         if best is None or candidate < best:
             best = candidate
     return None if best is None else (best[1], best[2])
+
+
+def _is_inside(box: Box, other: Box) -> bool:
+    """Whether a box reaches nowhere more than a little out of another one."""
+    plan = np.column_stack([corners(box), np.full(4, other.center_m[2])])
+    heights = (_low(box)[2] > _low(other)[2] - INSIDE_M, _high(box)[2] < _high(other)[2] + INSIDE_M)
+    return all(heights) and bool(contains(other, plan, INSIDE_M).all())
 
 
 def _plan_point(box: Box, other: Box) -> F8:
@@ -123,12 +140,8 @@ def _beside(a: Box, b: Box) -> str | None:
 
 def plan_gap(a: Box, b: Box) -> float:
     """Least distance of two boxes in plan, 0 where they overlap (separating axes of both)."""
-    best = 0.0
-    for yaw in (a.yaw_rad, b.yaw_rad):
-        for axis in (np.array([np.cos(yaw), np.sin(yaw)]), np.array([-np.sin(yaw), np.cos(yaw)])):
-            pa, pb = corners(a) @ axis, corners(b) @ axis
-            best = max(best, float(pb.min() - pa.max()), float(pa.min() - pb.max()))
-    return best
+    _, end, start = gap_between(a, b)
+    return max(start - end, 0.0)
 
 
 def _low(box: Box) -> F8:
