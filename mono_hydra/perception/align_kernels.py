@@ -9,6 +9,11 @@ from numba import njit
 
 from mono_hydra.types import F4, F8, I4, I8, U1
 
+# A tenth of the pixels of a kind lie on no plane that is known, anywhere within 0.6 of ln depth;
+# without the factor 1 / sqrt(2 pi), which the planes' densities lack as well.
+STRAY_DENSITY = 0.1 / 0.9 / 0.6 * math.sqrt(2.0 * math.pi)
+EXTENT_M = 0.3  # beyond its known extent a wall is by a factor e less likely per this length
+
 
 @njit(cache=True, nogil=True)
 def assign(
@@ -27,8 +32,12 @@ def assign(
     stride: int,
     plane_of_pixel: I4,
     residual: F4,
+    belief: F4,
 ) -> None:
     """The plane each pixel lies on, -1 for none, and ln(depth / depth of the plane).
+
+    `belief` is the probability that it lies on that plane, rather than on another one near it or on
+    none that is known (Bar-Shalom's probabilistic data association, for one pixel).
 
     kind_of_label (256,): 0 floor, 1 ceiling, 2 wall, 3 hangs on a wall, -1 none. `error` (H, W) is
     what is known of the pixel's error of ln depth, with its sigma; planes (P, 9): Plane.rows.
@@ -48,7 +57,7 @@ def assign(
             ry = R[1, 0] * x + R[1, 1] * y + R[1, 2]
             rz = R[2, 0] * x + R[2, 1] * y + R[2, 2]
             wanted = 2 if kind == 3 else kind
-            best = gate * gate
+            best, total, last, last_plane = 0.0, STRAY_DENSITY, 0.0, -1
             best_guess = d * math.exp(-error[row, column])
             for p in range(planes.shape[0]):
                 if int(planes[p, 7]) != wanted:
@@ -59,20 +68,33 @@ def assign(
                 if distance < 0.15 or slope < 0.02:
                     continue
                 hit = distance / slope
+                beyond = 0.0
                 if wanted == 2:
                     along = -ny * (t[0] + hit * rx) + nx * (t[1] + hit * ry)
                     if along < planes[p, 5] - growth_m or along > planes[p, 6] + growth_m:
                         continue
+                    beyond = max(planes[p, 5] - along, along - planes[p, 6], 0.0)
                 ratio = best_guess / hit
                 if ratio < 0.6 or ratio > 1.6:
                     continue
                 off = math.log(ratio)
                 variance = (planes[p, 4] ** 2 + attachment_m[kind] ** 2) / distance**2
-                cost = off * off / (variance + error_sigma[row, column] ** 2)
-                if cost < best:
-                    best = cost
+                variance += error_sigma[row, column] ** 2
+                cost = off * off / variance
+                if cost > gate * gate:
+                    continue
+                density = math.exp(-0.5 * cost - beyond / EXTENT_M) / math.sqrt(variance)
+                if int(planes[p, 8]) == last_plane:  # another stretch of the same plane
+                    total += max(density - last, 0.0)
+                    last = max(density, last)
+                else:
+                    total += density
+                    last, last_plane = density, int(planes[p, 8])
+                if density > best:
+                    best = density
                     plane_of_pixel[row, column] = int(planes[p, 8])
                     residual[row, column] = math.log(d / hit)
+            belief[row, column] = best / total
 
 
 @njit(cache=True, nogil=True)
@@ -135,6 +157,7 @@ def correct(
     kind_of_label: I4,
     plane_of_pixel: I4,
     residual: F4,
+    belief: F4,
     plane_sigma_m: F8,
     distance_m: F8,
     attachment_m: F8,
@@ -163,8 +186,11 @@ def correct(
                 kind = kind_of_label[labels[row, column]]
                 plane = (plane_sigma_m[p] ** 2 + attachment_m[kind] ** 2) / distance_m[p] ** 2
                 share = variance / (variance + plane)
-                error += share * (residual[row, column] - error)
-                variance *= 1.0 - share
+                b = float(belief[row, column])
+                step = share * (residual[row, column] - error)
+                error += b * step
+                # either on the plane or not, and the mean of both lies between
+                variance = variance * (1.0 - b * share) + b * (1.0 - b) * step * step
             corrected_m[row, column] = d * math.exp(-error)
             corrected_sigma[row, column] = math.sqrt(variance)
 

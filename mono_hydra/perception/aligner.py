@@ -24,6 +24,7 @@ from mono_hydra.types import F4, F8, I4, I8, Bool, Prediction, TrackedPose
 SENSOR_SIGMA = 0.03  # depth known this well is a sensor's and is left alone
 STRIDE_PX = 4  # planes are found and learnt on every fourth pixel of every fourth row
 GATE = 3.0  # standard deviations between a pixel and its plane
+SURE = 0.8  # belief from which a pixel teaches where its plane is, and what the view's error is
 GROWTH_M = 0.7  # how far beyond its known extent a wall may go on
 CELL_M = 0.15  # cells in which the error is one number
 MIN_AREA_M2 = {"floor": 1.0, "ceiling": 1.0, "wall": 0.6}
@@ -115,12 +116,15 @@ class Aligner:
 
     def _find_planes(self, prediction: Prediction, T: F8, samples: _Samples, sigma: float) -> None:
         """Learn known planes from this view and start new ones where none explains it."""
-        plane_of, _ = self._assign(prediction, T, None, STRIDE_PX)
+        plane_of, _, belief = self._assign(prediction, T, None, STRIDE_PX)
         plane_of_sample = plane_of[::STRIDE_PX, ::STRIDE_PX].ravel()
+        is_sure = belief[::STRIDE_PX, ::STRIDE_PX].ravel() > SURE
         clear = (samples.sigma < 1.5 * sigma) & (samples.kind >= 0) & (samples.kind < 3)
         for index in np.unique(plane_of_sample[clear]):
             if index >= 0:
-                here = clear & (plane_of_sample == index)
+                here = clear & is_sure & (plane_of_sample == index)
+                if not here.any():
+                    continue
                 self.planes[index].learn(samples.points_world_m[here], T[:3, 3], sigma)
         free = clear & (plane_of_sample < 0)
         self._start("floor", np.array([[0.0, 0.0, 1.0]]), free, samples, T, sigma)
@@ -166,17 +170,18 @@ class Aligner:
 
     def _assign(
         self, prediction: Prediction, T: F8, error: tuple[F4, F4] | None, stride: int
-    ) -> tuple[I4, F4]:
+    ) -> tuple[I4, F4, F4]:
         plane_of = np.full(prediction.depth_m.shape, -1, np.int32)
         residual = np.zeros(prediction.depth_m.shape, np.float32)
+        belief = np.zeros_like(residual)
         if error is None:
             error = np.zeros_like(residual), prediction.depth_sigma
         kernels.assign(
             prediction.depth_m, prediction.depth_sigma, prediction.labels, self._kind_of_label,
             prediction.camera.vector(), T, self._rows(), *error, ATTACHMENT_M, GATE, GROWTH_M,
-            stride, plane_of, residual,
+            stride, plane_of, residual, belief,
         )  # fmt: skip
-        return plane_of, residual
+        return plane_of, residual, belief
 
     def _rows(self) -> F8:
         """(R, 9) the stretches of all planes."""
@@ -184,7 +189,8 @@ class Aligner:
         return np.array(rows).reshape(-1, 9)
 
     def _correct(self, prediction: Prediction, T: F8, sigma: float) -> Prediction:
-        plane_of, residual = self._assign(prediction, T, None, 2)
+        plane_of, residual, belief = self._assign(prediction, T, None, 2)
+        plane_of[belief < SURE] = -1  # their error is not known by the plane
         cell_of, centres = self._cells(prediction, T)
         distance_m = np.array([p.distance_m(T[:3, 3]) for p in self.planes])
         plane_sigma_m = np.array([p.sigma_m for p in self.planes])
@@ -195,11 +201,11 @@ class Aligner:
         )
         error = mean[cell_of].astype(np.float32)
         left = (np.sqrt(share)[cell_of] * prediction.depth_sigma).astype(np.float32)
-        plane_of, residual = self._assign(prediction, T, (error, left), 1)
+        plane_of, residual, belief = self._assign(prediction, T, (error, left), 1)
         depth_m, depth_sigma = prediction.depth_m.copy(), prediction.depth_sigma.copy()
         kernels.correct(
             prediction.depth_m, prediction.depth_sigma, prediction.labels, self._kind_of_label,
-            plane_of, residual, plane_sigma_m, distance_m, ATTACHMENT_M, cell_of, mean, share,
+            plane_of, residual, belief, plane_sigma_m, distance_m, ATTACHMENT_M, cell_of, mean, share,
             depth_m, depth_sigma,
         )  # fmt: skip
         return replace(prediction, depth_m=depth_m, depth_sigma=depth_sigma)
