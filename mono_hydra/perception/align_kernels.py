@@ -9,9 +9,10 @@ from numba import njit
 
 from mono_hydra.types import F4, F8, I4, I8, U1
 
-# A tenth of the pixels of a kind lie on no plane that is known, anywhere within 0.6 of ln depth;
+# A quarter of the pixels of a kind lie on no plane that is known, anywhere within 0.6 of ln depth;
 # without the factor 1 / sqrt(2 pi), which the planes' densities lack as well.
-STRAY_DENSITY = 0.1 / 0.9 / 0.6 * math.sqrt(2.0 * math.pi)
+STRAY_DENSITY = 0.25 / 0.75 / 0.6 * math.sqrt(2.0 * math.pi)
+MIN_RATIO, MAX_RATIO = 0.75, 1.35  # of a pixel's depth and its plane's; beyond three sigmas
 EXTENT_M = 0.3  # beyond its known extent a wall is by a factor e less likely per this length
 
 
@@ -44,6 +45,12 @@ def assign(
     """
     height, width = depth_m.shape
     R, t = T_world_camera[:3, :3], T_world_camera[:3, 3]
+    n_planes = planes.shape[0]
+    distances = np.empty(n_planes)
+    for p in range(n_planes):
+        distances[p] = (
+            planes[p, 0] * t[0] + planes[p, 1] * t[1] + planes[p, 2] * t[2] - planes[p, 3]
+        )
     for row in range(0, height, stride):
         y = (row - k_px[3]) / k_px[1]
         for column in range(0, width, stride):
@@ -59,13 +66,14 @@ def assign(
             wanted = 2 if kind == 3 else kind
             best, total, last, last_plane = 0.0, STRAY_DENSITY, 0.0, -1
             best_guess = d * math.exp(-error[row, column])
-            for p in range(planes.shape[0]):
-                if int(planes[p, 7]) != wanted:
+            for p in range(n_planes):
+                distance = distances[p]
+                if distance < 0.15 or int(planes[p, 7]) != wanted:
                     continue
                 nx, ny, nz = planes[p, 0], planes[p, 1], planes[p, 2]
-                distance = nx * t[0] + ny * t[1] + nz * t[2] - planes[p, 3]
                 slope = -(nx * rx + ny * ry + nz * rz)
-                if distance < 0.15 or slope < 0.02:
+                share = best_guess * slope / distance  # of the plane's own depth
+                if slope < 0.02 or share < MIN_RATIO or share > MAX_RATIO:
                     continue
                 hit = distance / slope
                 beyond = 0.0
@@ -74,10 +82,7 @@ def assign(
                     if along < planes[p, 5] - growth_m or along > planes[p, 6] + growth_m:
                         continue
                     beyond = max(planes[p, 5] - along, along - planes[p, 6], 0.0)
-                ratio = best_guess / hit
-                if ratio < 0.6 or ratio > 1.6:
-                    continue
-                off = math.log(ratio)
+                off = math.log(share)
                 variance = (planes[p, 4] ** 2 + attachment_m[kind] ** 2) / distance**2
                 variance += error_sigma[row, column] ** 2
                 cost = off * off / variance

@@ -20,7 +20,7 @@ KINDS: tuple[Kind, ...] = ("floor", "ceiling", "wall")
 
 PATCH_M = 1.0  # about the area over which a network's error is one number
 N_SECTORS = 6  # of the viewing azimuth
-INFLATION = 3.0  # neighbouring patches and sectors share part of their error
+INFLATION = 8.0  # neighbouring patches and sectors share part of their error
 MAX_GAP_M = 1.5  # between the middles of patches of one stretch of wall
 FLOOR_SIGMA_M = 0.01  # no plane of a building is flatter than this
 
