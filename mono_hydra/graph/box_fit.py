@@ -56,7 +56,7 @@ def fit_to_outlines(
     eyes, headings, outlines, weights = seen
     ahead = headings.mean(axis=0)
     ahead /= max(float(np.linalg.norm(ahead)), 1e-9)
-    axes = np.array([[*ahead, 0.0], [-ahead[1], ahead[0], 0.0], [0.0, 0.0, 1.0]])
+    axes = _view_axes(start.center_m - eyes)
     place_sigma = np.array([instance.noise_m + 0.02, ACROSS_M, UP_M])
     limits = np.array([size.least_m, size.most_m])
     yaws = [start.yaw_rad] if wall_yaw_rad is None else [wall_yaw_rad, start.yaw_rad]
@@ -81,6 +81,14 @@ def fit_to_outlines(
     if not np.isfinite(box).all():
         return None
     return Box(box[:3].copy(), box[3:6].copy(), float(box[6] % np.pi))
+
+
+def _view_axes(sight_m: F8) -> F8:
+    """(3, 3) rows along the mean line of sight, level across it, and upright to both."""
+    along = (sight_m / np.linalg.norm(sight_m, axis=1)[:, None]).mean(axis=0)
+    across = np.array([-along[1], along[0], 0.0])
+    axes = np.array([along, across, np.cross(along, across)])
+    return np.asarray(axes / np.maximum(np.linalg.norm(axes, axis=1), 1e-9)[:, None])
 
 
 def _side_priors(
@@ -131,7 +139,8 @@ def _outlines(
         outline, trust = np.full(4, -np.inf), np.zeros(4, np.int64)
         for n in rims[keyframe_id]:
             observation = instance.observations[n]
-            assert observation.rim_rays is not None and observation.rim_trust is not None
+            assert observation.rim_rays is not None
+            assert observation.rim_trust is not None
             rays = observation.rim_rays.astype(np.float64) @ T[:3, :3].T
             ahead = np.maximum(rays[:, :2] @ heading, 1e-3)
             turn = (rays[:, 0] * heading[1] - rays[:, 1] * heading[0]) / ahead

@@ -13,7 +13,6 @@ from mono_hydra.errors import LabelError
 from mono_hydra.labels import LabelSpace
 from mono_hydra.types import F8
 
-
 THIN_M = 0.02
 LEAST_SHARE, SECOND_SHARE = 0.6, 0.9  # of the least size of the class, on the worst two axes
 
@@ -38,7 +37,7 @@ class ClassSize:
 
         For boxes that are thought complete; thin things count as 2 cm thick.
         """
-        shares = np.sort(_sorted(size_m) / np.maximum(self.least_m, THIN_M))
+        shares = np.sort(np.maximum(_sorted(size_m), THIN_M) / np.maximum(self.least_m, THIN_M))
         return bool(shares[0] < LEAST_SHARE or shares[1] < SECOND_SHARE)
 
     def fits(self, size_m: F8, slack_m: float = 0.03) -> bool:

@@ -97,7 +97,17 @@ def segment_view(
     points = np.empty((int(start[-1]), 3), np.float32)
     k = keyframe.camera
     kernels.sample_points(
-        component, keyframe.depth_m, sigma, most_sigma, k.fx, k.fy, k.cx, k.cy, stride, start.copy(), points
+        component,
+        keyframe.depth_m,
+        sigma,
+        most_sigma,
+        k.fx,
+        k.fy,
+        k.cx,
+        k.cy,
+        stride,
+        start.copy(),
+        points,
     )
     rims = rim_rays(keyframe, component, n, is_object)
     items = tuple(

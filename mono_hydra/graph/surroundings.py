@@ -159,8 +159,12 @@ class Surroundings:
         if vertices is None:
             return False
         across = np.array([-normal[1], normal[0]])
-        sides = np.array([(c.min(), c.max()) for c in (corners(b) @ across for b in (first, second))])
-        heights = np.array([b.center_m[2] + np.array([-0.5, 0.5]) * b.size_m[2] for b in (first, second)])
+        sides = np.array(
+            [(c.min(), c.max()) for c in (corners(b) @ across for b in (first, second))]
+        )
+        heights = np.array(
+            [b.center_m[2] + np.array([-0.5, 0.5]) * b.size_m[2] for b in (first, second)]
+        )
         inside = np.ones(len(vertices), np.bool_)
         for value, low, high in (
             (vertices[:, :2] @ normal, start - IN_GAP_M, end + IN_GAP_M),

@@ -205,8 +205,8 @@ class Aligner:
         depth_m, depth_sigma = prediction.depth_m.copy(), prediction.depth_sigma.copy()
         kernels.correct(
             prediction.depth_m, prediction.depth_sigma, prediction.labels, self._kind_of_label,
-            plane_of, residual, belief, plane_sigma_m, distance_m, ATTACHMENT_M, cell_of, mean, share,
-            depth_m, depth_sigma,
+            plane_of, residual, belief, plane_sigma_m, distance_m, ATTACHMENT_M, cell_of, mean,
+            share, depth_m, depth_sigma,
         )  # fmt: skip
         return replace(prediction, depth_m=depth_m, depth_sigma=depth_sigma)
 

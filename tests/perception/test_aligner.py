@@ -11,6 +11,7 @@ from mono_hydra.config import PerceptionConfig
 from mono_hydra.geometry import se3
 from mono_hydra.geometry.camera import pixel_rays
 from mono_hydra.labels import load_label_space
+from mono_hydra.perception.align_kernels import assign
 from mono_hydra.perception.aligner import Aligner
 from mono_hydra.perception.error_field import infer_error
 from mono_hydra.types import F8, U1, Camera, Prediction, TrackedPose
@@ -107,6 +108,45 @@ def test_error_of_floors_and_walls_shrinks_by_half() -> None:
             after[label].append(rms(aligned, truth, here))
     for label in (FLOOR, WALL):
         assert np.mean(after[label]) < 0.5 * np.mean(before[label])
+
+
+def test_stated_errors_of_planes_are_the_usual_ones() -> None:
+    waves = Waves(1)
+    aligner = trained(25, waves)
+    ratios: dict[int, list[F8]] = {FLOOR: [], WALL: []}
+    for k in range(25, 40):
+        view, truth = noisy_view(k, waves)
+        aligned = aligner.step(view, pose(k))
+        error = np.log(aligned.depth_m / truth) / aligned.depth_sigma
+        for label, found in ratios.items():
+            found.append(error[view.labels == label])
+    for found in ratios.values():
+        assert 0.4 < np.sqrt((np.concatenate(found) ** 2).mean()) < 1.4
+
+
+def test_a_pixel_between_two_walls_believes_in_neither() -> None:
+    """Depth is drawn to a wall only as far as another one is less likely."""
+    T = np.eye(4)
+    T[:3, :3] = [[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]  # looking along +x
+    walls = np.array([[-1.0, 0.0, 0.0, -x, 0.02, -9.0, 9.0, 2.0, i] for i, x in enumerate((2, 3))])
+    kinds = np.full(256, -1, np.int32)
+    kinds[WALL] = 2
+    beliefs = []
+    for depth_m in (2.0, 2.0 * np.sqrt(1.5), 3.0):
+        depth = np.full((3, 3), depth_m, np.float32)
+        sigma = np.full((3, 3), 0.08, np.float32)
+        plane_of, residual = np.full((3, 3), -1, np.int32), np.zeros((3, 3), np.float32)
+        belief = np.zeros((3, 3), np.float32)
+        assign(
+            depth, sigma, np.full((3, 3), WALL, np.uint8), kinds, np.array([99.0, 99.0, 1.0, 1.0]),
+            T, walls, np.zeros((3, 3), np.float32), sigma, np.full(4, 0.01), 3.0, 0.7, 1, plane_of,
+            residual, belief,
+        )  # fmt: skip
+        beliefs.append(float(belief[1, 1]))
+    near, between, far = beliefs
+    assert near > 0.8
+    assert far > 0.8
+    assert between < 0.5
 
 
 def test_depth_of_a_sensor_is_returned_as_it_is() -> None:
