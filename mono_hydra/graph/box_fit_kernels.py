@@ -51,6 +51,7 @@ def judge_edges(
     component: I4,
     labels: U1,
     depth_m: F4,
+    sigma: F4,
     is_object: Bool,
     pixel: I4,
     step_px: int,
@@ -74,7 +75,9 @@ def judge_edges(
             if v1 < 0 or u1 < 0 or v1 >= h or u1 >= w or labels[v1, u1] == 0:
                 continue
             own, other = depth_m[v, u], depth_m[v1, u1]
-            if other <= 0.0 or other < own * (1.0 - jump_share) - 0.03:
+            # planes are better known than things: a floor may seem to lie before its chair
+            share = jump_share if is_object[labels[v1, u1]] else jump_share + 2.0 * sigma[v, u]
+            if other <= 0.0 or other < own * (1.0 - share) - 0.03:
                 continue
             farther = other > own * (1.0 + jump_share) + 0.03
             trust[c, side] = 2 if farther or not is_object[labels[v1, u1]] else 1

@@ -50,8 +50,9 @@ def rim_rays(
     kernels.extreme_pixels(component, R, k.vector(), pixel)
     trust = np.zeros((n_components, 4), np.uint8)
     kernels.judge_edges(
-        component, keyframe.labels, keyframe.depth_m, is_object, pixel, STEP_PX, JUMP_SHARE, trust
-    )
+        component, keyframe.labels, keyframe.depth_m, keyframe.depth_sigma, is_object, pixel,
+        STEP_PX, JUMP_SHARE, trust,
+    )  # fmt: skip
     rays = np.ones((n_components, 4, 3), np.float32)
     rays[..., 0] = (pixel[..., 1] - k.cx) / k.fx
     rays[..., 1] = (pixel[..., 0] - k.cy) / k.fy
