@@ -106,6 +106,25 @@ def corners(box: Box) -> F8:
     return np.asarray((signs * half) @ rotation_2d(box.yaw_rad).T + box.center_m[:2])
 
 
+def gap_between(a: Box, b: Box) -> tuple[F8, float, float]:
+    """Where two boxes are farthest apart in plan.
+
+    Returns:
+        Unit normal (2,) from a to b, and along it where a ends and b begins: the difference is the
+        gap, negative by how much they overlap.
+    """
+    best: tuple[F8, float, float] | None = None
+    for yaw in (a.yaw_rad, b.yaw_rad):
+        for k in range(4):
+            angle = yaw + k * np.pi / 2
+            normal = np.array([np.cos(angle), np.sin(angle)])
+            end, start = float((corners(a) @ normal).max()), float((corners(b) @ normal).min())
+            if best is None or start - end > best[2] - best[1]:
+                best = (normal, end, start)
+    assert best is not None
+    return best
+
+
 def aligned_bounds(box: Box) -> Box:
     """The world-aligned box around a turned box."""
     plan = corners(box)

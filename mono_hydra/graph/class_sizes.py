@@ -15,6 +15,8 @@ from mono_hydra.types import F8
 
 PLATE_SHARE = 0.4  # of the least size; what is thinner is a part of something
 BULKY_M = 0.6  # least length of furniture that no view shows as a plate
+THIN_M = 0.02
+LEAST_SHARE, SECOND_SHARE = 0.6, 0.9  # of the least size of the class, on the worst two axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,14 @@ class ClassSize:
     def is_plate(self, size_m: F8) -> bool:
         """Whether something that stands on the floor is far too thin, its unseen back included."""
         return self.stands == "floor" and bool(_sorted(size_m)[1] < PLATE_SHARE * self.least_m[1])
+
+    def is_implausible(self, size_m: F8) -> bool:
+        """Whether a whole object is hardly ever as small: on one axis, or a little on two.
+
+        For boxes that are thought complete; thin things count as 2 cm thick.
+        """
+        shares = np.sort(np.maximum(_sorted(size_m), THIN_M) / np.maximum(self.least_m, THIN_M))
+        return bool(shares[0] < LEAST_SHARE or shares[1] < SECOND_SHARE)
 
     def fits(self, size_m: F8, slack_m: float = 0.03) -> bool:
         """Whether something of this size may be one object."""

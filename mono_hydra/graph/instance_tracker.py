@@ -38,6 +38,7 @@ ALIGN_FROM_M = 0.03  # views whose points are more uncertain are moved onto the 
 SEARCH_M = 0.15
 GROWN_SHARE = 0.9  # an instance that has hardly grown since is not looked at again
 LARGE_PART_SHARE = 0.12  # of the voxels
+GAP_VOXELS = 300  # of each of two instances, to find the gap between them
 CROP_PX = 96
 TOUCH_M = 0.05  # things of one class nearer than this over a good part of a side are one
 TOUCH_SHARE = 0.3
@@ -244,6 +245,8 @@ class InstanceTracker:
             depth_m=segment.depth_m,
             border_share=segment.border_share,
             points_mm=np.round(points * 1000).astype(np.int16),
+            rim_rays=segment.rim_rays if chosen.all() else None,
+            rim_trust=segment.rim_trust if chosen.all() else None,
         )
         instance = self.instances[index]
         instance.add(observation, keyframe.T_world_camera)
@@ -373,12 +376,12 @@ class InstanceTracker:
         near = (bounds[:, :3] <= piece.high_m + reach_m).all(axis=1)
         near &= (bounds[:, 3:] >= piece.low_m - reach_m).all(axis=1) & np.isfinite(bounds[:, 0])
         best: tuple[float, int] | None = None
-        points = key_centers(piece.coarse_keys, COARSE_M)
+        points = _thinned(piece)
         for index in (int(i) for i in np.flatnonzero(near)):
             other = self.instances[index]
             if index == piece.id or other.label != piece.label or not len(other.coarse_keys):
                 continue
-            gap = kernels.nearest_distance(points, key_centers(other.coarse_keys, COARSE_M))
+            gap = kernels.nearest_within(points, _thinned(other), reach_m, COARSE_M)
             over = _plan_overlap(piece, other) >= 0.6
             beside = min(reach_m, 0.12) if is_fragment else -1.0
             beside = max(beside, self._sizes[piece.label].group_gap_m or -1.0)
@@ -512,6 +515,12 @@ class InstanceTracker:
             self.instances[index] = after
             self._set_bounds(after)
         return touched
+
+
+def _thinned(instance: Instance) -> F8:
+    """(N, 3) some coarse voxels, ascending in x: enough to tell a gap of several voxels."""
+    keys = instance.coarse_keys
+    return key_centers(keys[:: -(-len(keys) // GAP_VOXELS)], COARSE_M)
 
 
 def _plan_overlap(a: Instance, b: Instance) -> float:

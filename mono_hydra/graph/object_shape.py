@@ -25,8 +25,9 @@ BACKED_DEPTH_M = 0.9  # no piece of furniture is deeper from its front to the wa
 BACK_CLEARANCE_M = 0.02  # furniture is seldom flush with the wall
 TRIM_SHARE = 0.04  # per end, where the depth is uncertain
 UPRIGHT_TRIM_SHARE = 0.01
-UNCERTAIN_M = 0.05  # error of a view's points from which extents are trimmed
-WALL_REACH_M = 0.45  # uncertain depth moves a picture at most this far off its wall
+WALL_REACH_M = 0.08  # a wall farther from where outlines place a picture is another one
+WALL_SHARE = 0.5  # of the way there: outlines and walls are known about equally well
+MAT_REACH_M = 0.45
 MAT_M = 0.02
 FLAT_M = 0.10  # thickness of things on a wall whose depth is uncertain
 
@@ -37,7 +38,7 @@ def seen_box(instance: Instance, preferred_rad: tuple[float, ...]) -> Box | None
     if solid.sum() < 3:
         return None
     points = instance.centers_m(solid)
-    is_uncertain = instance.noise_m > UNCERTAIN_M
+    is_uncertain = instance.is_uncertain
     weights = instance.counts[solid, WEIGHT if is_uncertain else HITS].astype(np.float64)
     trim = TRIM_SHARE if is_uncertain else 0.0
     yaw = footprint_yaw(points, preferred_rad=preferred_rad, weights=weights, trim_share=trim)
@@ -81,28 +82,22 @@ def complete(box: Box, size: ClassSize, surroundings: Surroundings, cameras_m: F
 
 
 def flatten_on_wall(box: Box, surroundings: Surroundings) -> Box:
-    """Put something that hangs on a wall and was smeared by depth errors back onto that wall."""
-    best: tuple[float, int, float] | None = None
-    for side in range(4):
-        thickness = float(box.size_m[side % 2])
-        if thickness > 1.6 * float(box.size_m[1 - side % 2]):
-            continue
-        gap = surroundings.wall_gap_m(
-            box, side, WALL_REACH_M, inside_m=min(thickness + 0.1, WALL_REACH_M), strongest=True
-        )
-        if gap is not None and (best is None or abs(gap) + thickness < best[0]):
-            best = (abs(gap) + thickness, side, gap)
-    if best is None:
-        return box
-    _, side, gap = best
-    axis = side % 2
+    """Make something that hangs on a wall flat, and draw it to the wall if that is close behind."""
+    axis = int(np.argmin(box.size_m[:2]))
     low, high = limits_of_box(box)
-    if side < 2:
-        high[axis] += gap
-        low[axis] = high[axis] - FLAT_M
-    else:
-        low[axis] -= gap
-        high[axis] = low[axis] + FLAT_M
+    middle = (low[axis] + high[axis]) / 2
+    low[axis], high[axis] = middle - FLAT_M / 2, middle + FLAT_M / 2
+    flat = box_of_limits(low, high, box.yaw_rad)
+    best: float | None = None
+    for side in (axis, axis + 2):
+        gap = surroundings.wall_gap_m(
+            flat, side, WALL_REACH_M, inside_m=WALL_REACH_M, strongest=True
+        )
+        if gap is not None and (best is None or abs(gap) < abs(best)):
+            best = gap if side < 2 else -gap
+    if best is not None:
+        low[axis] += WALL_SHARE * best
+        high[axis] += WALL_SHARE * best
     return box_of_limits(low, high, box.yaw_rad)
 
 
@@ -110,7 +105,7 @@ def lay_on_floor(box: Box, surroundings: Surroundings) -> Box:
     """Put a mat whose depth is uncertain flat on the floor below it."""
     low, high = limits_of_box(box)
     floor = surroundings.floor_z_m(np.array([*box.center_m[:2], box.center_m[2] + 0.1]))
-    if floor is None or abs(floor - box.center_m[2]) > WALL_REACH_M:
+    if floor is None or abs(floor - box.center_m[2]) > MAT_REACH_M:
         return box
     low[2], high[2] = floor, floor + MAT_M
     return box_of_limits(low, high, box.yaw_rad)

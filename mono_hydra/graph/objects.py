@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from mono_hydra.config import ObjectsConfig
+from mono_hydra.graph.box_fit import fit_to_outlines
 from mono_hydra.graph.boxes import aligned_bounds, contains
 from mono_hydra.graph.class_sizes import load_class_sizes
 from mono_hydra.graph.instance import VOXEL_M, Instance
 from mono_hydra.graph.instance_tracker import InstanceTracker
 from mono_hydra.graph.object_shape import (
-    UNCERTAIN_M,
     complete,
     flatten_on_wall,
     lay_on_floor,
@@ -30,12 +30,14 @@ BLOCK_VOXELS = 8
 MAX_POINTS = 200
 OWN_SHARE = 0.4  # least share of its label among the labels measured at its voxels
 UNSURE_OWN_SHARE = 0.05  # the same where depth is uncertain and voxels miss their surface
-RIVAL_SHARE = 6.0  # of another object's label, against its own, that makes it a mistake
+RIVAL_SHARE = 1.0  # of another object's label, against its own, that makes it a mistake
 MAT_HEIGHT_M = 0.10  # classes never higher than this lie flat
 INSIDE_SHARE = 0.6  # of an object's points in a better known one's box that make it a part of it
 SURE_INSIDE = 0.88  # confidence from which a thing inside a much larger one is a thing of its own
 SURE_OVERLAPPING = 0.93  # the same inside one that is hardly larger
 MIN_SURENESS = 0.65  # a label less probable than this makes no object
+UNSURE_MIN_SURENESS = 0.75  # the same where a network guesses: patches of wrong labels
+RENEWED_PER_STEP = 3  # objects whose box is made anew after a view
 LEFT_SHARE = 0.3  # where views look through the rest of its voxels, a thing was taken away
 
 
@@ -51,6 +53,8 @@ class ObjectsBuilder:
         self._surroundings = Surroundings(label_space, BLOCK_VOXELS * voxel_size_m)
         self._camera_of: dict[int, F8] = {}
         self._published: dict[int, ObjectAttributes] = {}
+        self._waiting: dict[int, int] = {}  # changed since it was published, and from which step
+        self._n_steps = 0
 
     def step(
         self,
@@ -79,8 +83,7 @@ class ObjectsBuilder:
         if keyframe is not None:
             self._camera_of[keyframe.id] = keyframe.T_world_camera[:3, 3].copy()
             touched |= self._tracker.add_view(keyframe)
-        for index in sorted(touched):
-            self._publish(index)
+        self._publish_some(touched, everything=bool(moved))
         return dict(sorted(self._published.items()))
 
     def finish(self) -> dict[int, ObjectAttributes]:
@@ -90,6 +93,25 @@ class ObjectsBuilder:
             self._publish(index)
         return self._without_doubtful()
 
+    def is_parted(self, first: Box, second: Box) -> bool:
+        """Whether a wall stands between two boxes beside each other."""
+        return self._surroundings.is_parted(first, second)
+
+    def _publish_some(self, touched: set[int], *, everything: bool) -> None:
+        """Renew the objects that have waited longest; the others wait for the next views.
+
+        A view touches a dozen objects, and hardly changes most: the time of a step must not follow
+        how cluttered a place is.
+        """
+        self._n_steps += 1
+        for index in touched:
+            self._waiting.setdefault(index, self._n_steps)
+        gone = {i for i in self._waiting if i not in self._tracker.instances}
+        order = sorted(self._waiting.keys() - gone, key=lambda i: (self._waiting[i], i))
+        for index in sorted(gone) + (order if everything else order[:RENEWED_PER_STEP]):
+            self._waiting.pop(index)
+            self._publish(index)
+
     def _without_doubtful(self) -> dict[int, ObjectAttributes]:
         """The published objects, less those that are rather a part of another one."""
         return {i: a for i, a in sorted(self._published.items()) if not self._is_doubtful(i)}
@@ -97,7 +119,7 @@ class ObjectsBuilder:
     def _is_doubtful(self, index: int) -> bool:
         """Whether an object of uncertain depth and label lies in one that is better known."""
         instance, box = self._tracker.instances[index], self._published[index].box
-        if instance.noise_m <= UNCERTAIN_M:
+        if not instance.is_uncertain:
             return False
         points = self._published[index].points_m
         assert points is not None
@@ -135,14 +157,15 @@ class ObjectsBuilder:
             return False
         seen_as = float(instance.seen_as.sum())
         own = float(instance.seen_as[instance.label])
-        least = UNSURE_OWN_SHARE if instance.noise_m > UNCERTAIN_M else OWN_SHARE
+        least = UNSURE_OWN_SHARE if instance.is_uncertain else OWN_SHARE
         if seen_as >= 50 and own < least * seen_as:
             return False
-        return instance.sureness >= MIN_SURENESS and not self._is_mistaken(instance)
+        sure = UNSURE_MIN_SURENESS if instance.is_uncertain else MIN_SURENESS
+        return instance.sureness >= sure and not self._is_mistaken(instance)
 
     def _is_mistaken(self, instance: Instance) -> bool:
         """Whether it is a patch of wrong labels: its surface is rather seen as another object."""
-        if instance.noise_m <= UNCERTAIN_M:
+        if not instance.is_uncertain:
             return False
         others = np.where(self._is_object, instance.seen_as, 0.0)
         others[instance.label] = 0.0
@@ -155,13 +178,22 @@ class ObjectsBuilder:
         if box is None or self._sizes[instance.label].is_fragment(box.size_m, 0.5):
             return None
         size = self._sizes[instance.label]
-        if size.stands == "wall" and instance.noise_m > UNCERTAIN_M:
-            return flatten_on_wall(box, self._surroundings)
-        if size.most_m[2] <= MAT_HEIGHT_M and instance.noise_m > UNCERTAIN_M:
-            return lay_on_floor(box, self._surroundings)
+        if not instance.is_uncertain:
+            whole = self._completed(instance, box)
+            return None if size.is_plate(whole.size_m) else whole
+        box = fit_to_outlines(instance, box, size, self._tracker.pose_of, wall_yaw) or box
+        if size.stands == "wall":
+            box = flatten_on_wall(box, self._surroundings)
+        elif size.most_m[2] <= MAT_HEIGHT_M:
+            box = lay_on_floor(box, self._surroundings)
+        else:
+            box = self._completed(instance, box)
+        return None if size.is_implausible(box.size_m) else box
+
+    def _completed(self, instance: Instance, box: Box) -> Box:
+        size = self._sizes[instance.label]
         cameras = np.array([self._camera_of[o.keyframe_id] for o in instance.observations])
-        whole = complete(box, size, self._surroundings, cameras)
-        return None if size.is_plate(whole.size_m) else whole
+        return complete(box, size, self._surroundings, cameras)
 
     def _attributes(self, instance: Instance, box: Box) -> ObjectAttributes:
         points = instance.centers_m(instance.solid())

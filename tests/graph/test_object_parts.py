@@ -215,7 +215,7 @@ def test_cup_on_table_chair_next_to_table_and_books_in_shelf() -> None:
     }
     found = relations(objects)
     assert (1, "on", 0) in found
-    assert (0, "next_to", 2) in found
+    assert (2, "next_to", 0) in found
     assert (4, "in", 3) in found
     assert len(found) == 3
 
@@ -262,3 +262,41 @@ def test_a_headboard_is_a_part_and_a_cabinet_seen_from_its_front_is_none() -> No
     assert size_of("cabinet").is_plate(front)  # unless its back is completed to a wall
     assert size_of("blinds").is_fragment(np.array([2.1, 0.05, 0.08]))
     assert not size_of("picture").is_fragment(np.array([0.3, 0.02, 0.4]))
+
+
+def test_things_on_different_supports_or_behind_a_wall_are_not_neighbours() -> None:
+    objects = {
+        0: thing("table", (0, 0, 0.37), (1.2, 0.8, 0.74)),
+        1: thing("other prop", (0.5, 0.0, 0.82), (0.08, 0.08, 0.16)),
+        2: thing("bookshelf", (0.85, 0, 0.9), (0.4, 0.9, 1.8)),
+        3: thing("floor mat", (0, -0.6, 0.01), (1.0, 0.6, 0.02)),
+    }
+    found = relations(objects)
+    assert found == [(1, "on", 0), (2, "against", 0)]
+    assert relations(objects, lambda a, b: True) == [(1, "on", 0)]
+
+
+def test_a_wall_in_the_gap_parts_two_boxes() -> None:
+    surroundings = wall_and_floor()  # a wall at y = 2 that faces -y
+    before = Box(np.array([0.0, 1.8, 0.8]), np.array([0.6, 0.3, 1.2]), 0.0)
+    behind = Box(np.array([0.0, 2.2, 0.8]), np.array([0.6, 0.3, 1.2]), 0.0)
+    beside = Box(np.array([0.8, 1.8, 0.8]), np.array([0.6, 0.3, 1.2]), 0.0)
+    assert surroundings.is_parted(before, behind)
+    assert not surroundings.is_parted(before, beside)
+
+
+@pytest.mark.parametrize(
+    ("label", "size", "implausible"),
+    [
+        ("bed", (2.0, 0.9, 0.5), False),
+        ("bed", (1.0, 0.2, 1.0), True),  # the headboard
+        ("night stand", (0.14, 0.11, 0.02), True),
+        ("picture", (0.4, 0.02, 0.3), False),
+        ("floor mat", (0.6, 0.4, 0.0), False),
+    ],
+)
+def test_what_is_too_small_for_its_class(
+    label: str, size: tuple[float, float, float], implausible: bool
+) -> None:
+    sizes = load_class_sizes(SPACE)[SPACE.id_of(label)]
+    assert sizes.is_implausible(np.array(size)) == implausible
