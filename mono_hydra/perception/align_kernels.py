@@ -15,14 +15,15 @@ from numba import njit
 from mono_hydra.types import F4, F8, I4, U1, Bool
 
 MIN_RATIO, MAX_RATIO = 0.6, 1.6  # depth of a pixel over depth of a plane it may lie on
-SURE_PLANES = 0.9  # share of structure pixels that lie on a learnt plane
-OFF_DENSITY = (1.0 - SURE_PLANES) / 6.0  # of the others: even over three deviations to each side
+# odds that a structure pixel within reach of a learnt plane lies on it, floors and walls; those
+# that do not lie evenly over three standard deviations to each side
+ODDS_LEVEL, ODDS_WALL = 30.0, 6.0
+OFF_DENSITY = math.sqrt(2.0 * math.pi) / 6.0  # of the others, in units of the plane's peak
 GROWTH_M = 0.7  # how far beyond its known extent a wall may go on
 UNSEEN = 3.0  # squared deviations that it must be nearer by there than another wall
 FACING = 0.87  # cosine between the normals of a pixel and its plane that says nothing
 PER_TURN = 20.0  # squared deviations per cosine less
 CLEARLY = 4.0  # squared deviations by which the nearest plane must be nearer
-ROOT_2_PI = math.sqrt(2.0 * math.pi)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -33,15 +34,17 @@ def _two_nearest(
     kind: int,
     error: float,
     variance: float,
-    facing: F4,
+    fx: float,
+    fy: float,
+    fz: float,
     planes: F8,
     attached: F8,
     gate: float,
 ) -> tuple[int, int, float, float]:
     """Rows of the nearest and the second nearest plane, -1 for none, and their squared distances.
 
-    Distances in standard deviations of ln depth. The rows lie on different planes. facing (3,) is
-    the pixel's own normal, zero where it has none: a plane turned away from it is further off.
+    Distances in standard deviations of ln depth. The rows lie on different planes. (fx, fy, fz)
+    is the pixel's own normal, zero where it has none: a plane turned away from it is further off.
     """
     wanted = 2 if kind == 3 else kind
     first, second = -1, -1
@@ -64,10 +67,10 @@ def _two_nearest(
                 continue
         off = 2.0 * (ratio - 1.0) / (ratio + 1.0)  # the logarithm, to two in a hundred
         c = off * off / (variance + planes[p, 7] + apart / (distance * distance))
-        turned = facing[0] * planes[p, 0] + facing[1] * planes[p, 1] + facing[2] * planes[p, 2]
+        turned = fx * planes[p, 0] + fy * planes[p, 1] + fz * planes[p, 2]
         if wanted == 2 and beyond > 0.0:
             c += UNSEEN
-        if turned < FACING and (facing[0] != 0.0 or facing[2] != 0.0):
+        if turned < FACING and (fx != 0.0 or fz != 0.0):
             c += (FACING - turned) * PER_TURN
         if c < cost:
             if first < 0 or planes[first, 11] != planes[p, 11]:
@@ -142,7 +145,18 @@ def assign(
             x = (column - k_px[2]) / k_px[0]
             s = float(sigma[row, column])
             first, second, cost, next_cost = _two_nearest(
-                x, y, d, k, 0.0, s * s, facing[row, column], planes, attached_m, gate
+                x,
+                y,
+                d,
+                k,
+                0.0,
+                s * s,
+                facing[row, column, 0],
+                facing[row, column, 1],
+                facing[row, column, 2],
+                planes,
+                attached_m,
+                gate,
             )
             if first < 0:
                 continue
@@ -188,18 +202,19 @@ def draw(
     height, width = depth_m.shape
     rows, columns = grid_depth_m.shape
     base = base_sigma * base_sigma
+    step_x, step_y, per_stride = 1.0 / k_px[0], 1.0 / k_px[1], 1.0 / stride
     for row in range(height):
-        y = (row - k_px[3]) / k_px[1]
+        y = (row - k_px[3]) * step_y
         g0 = row // stride
         g1 = min(g0 + 1, rows - 1)
-        fy = row / stride - g0
+        fy = row * per_stride - g0
         for column in range(width):
             d = float(depth_m[row, column])
             if d <= 0.0:
                 continue
             h0 = column // stride
             h1 = min(h0 + 1, columns - 1)
-            fx = column / stride - h0
+            fx = column * per_stride - h0
             total, error, share = 1e-9, 0.0, 1e-9
             best, nearest_g, nearest_h = -1.0, g0, h0
             for corner in range(4):
@@ -219,7 +234,7 @@ def draw(
             variance = base * share + max(s * s - base, 0.0)
             kind = kind_of_label[labels[row, column]]
             if kind >= 0:
-                x = (column - k_px[2]) / k_px[0]
+                x = (column - k_px[2]) * step_x
                 first, second, cost, next_cost = _two_nearest(
                     x,
                     y,
@@ -227,7 +242,9 @@ def draw(
                     kind,
                     error,
                     variance,
-                    grid_facing[nearest_g, nearest_h],
+                    grid_facing[nearest_g, nearest_h, 0],
+                    grid_facing[nearest_g, nearest_h, 1],
+                    grid_facing[nearest_g, nearest_h, 2],
                     planes,
                     attached_m,
                     gate,
@@ -238,7 +255,7 @@ def draw(
                     plane = planes[first, 7] + apart / (distance * distance)
                     slope = -(planes[first, 0] * x + planes[first, 1] * y + planes[first, 2])
                     off = math.log(d * slope / distance) - error
-                    on = SURE_PLANES / ROOT_2_PI * math.exp(-0.5 * cost)
+                    on = (ODDS_LEVEL if kind < 2 else ODDS_WALL) * math.exp(-0.5 * cost)
                     on /= on + OFF_DENSITY
                     pull = variance / (variance + plane)
                     left = variance * (1.0 - pull)

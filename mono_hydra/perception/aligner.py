@@ -37,7 +37,7 @@ MIN_LENGTH_M = 0.6  # of a new wall
 N_ANGLES = 90  # directions tried for the walls, one degree apart
 FIRST_WALL_VIEW = 3  # their direction needs this many views
 # floor, ceiling, wall, hung on a wall: how far the surface may stand off the plane
-ATTACHMENT_M = np.array([0.01, 0.01, 0.015, 0.10])
+ATTACHMENT_M = np.array([0.005, 0.005, 0.015, 0.10])
 ON_WALL = ("door", "window", "picture", "blinds", "mirror", "whiteboard", "curtain")
 
 
@@ -144,7 +144,8 @@ class Aligner:
         plane_of, residual, near_corner, _ = self._assign(view)
         clear = view.clear & ~near_corner
         error, share = self._error_beside_floors(view, clear, plane_of, residual)
-        for index in np.unique(plane_of[clear]):
+        learnt = np.unique(plane_of[clear])
+        for index in learnt:
             if index >= 0:
                 here = clear & (plane_of == index)
                 self.planes[index].learn(
@@ -160,7 +161,7 @@ class Aligner:
             for _ in range(4):
                 if not self._start("wall", normals, free, view, error, share):
                     break
-        self._split(np.unique(plane_of[clear]))
+        self._split(learnt)
         self._merge()
 
     def _error_beside_floors(

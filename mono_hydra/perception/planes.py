@@ -20,12 +20,13 @@ Kind = Literal["floor", "ceiling", "wall"]
 KINDS: tuple[Kind, ...] = ("floor", "ceiling", "wall")
 
 PATCH_M = 1.0  # about the area over which a network's error is one number
-LENGTH_M = 0.6  # correlation length of the mean errors of patches
-TURN_RAD = 1.2  # an error seen from this far aside is another one
+LENGTH_M = 0.7  # correlation length of the mean errors of patches
+TURN_RAD = 1.5  # an error seen from this far aside is another one
 SCALE_SHARE = 0.2  # of the variance of ln depth that belongs to a view
 N_SECTORS = 6  # of the viewing azimuth
 MAX_GAP_M = 1.5  # between the middles of patches of one stretch of wall
-FLOOR_SIGMA_M = 0.01  # no plane of a building is flatter than this
+FLATNESS_M = {"floor": 0.01, "ceiling": 0.01, "wall": 0.01}  # none is flatter than this
+DIRECTION_RAD = 0.05  # standard deviation of the walls' direction by one view
 STEP_M = 0.15  # standard deviation between walls that go on beside each other
 STEP_ODDS = 10.0  # for a step that was searched for
 MIN_PATCHES = 4  # on each side of a step
@@ -73,7 +74,7 @@ class Plane:
         view = points_world_m - camera_world_m
         azimuth = np.arctan2(view[:, 1], view[:, 0])
         along_m = points_world_m @ self.along_world
-        across_m = points_world_m @ np.cross(self.normal_world, self.along_world)
+        across_m = points_world_m[:, 2 if self.kind == "wall" else 1]
         keys = _keys(along_m, across_m, azimuth)
         ratio = view @ self.normal_world / -max(distance_m, 0.05)
         # the mean of ln depth is unbiased, the mean of depth is not
@@ -123,7 +124,10 @@ class Plane:
         offset_m, spread_m = weigh(
             patches, self._sigma, SCALE_SHARE, float(self.n_views), LENGTH_M, TURN_RAD
         )
-        return offset_m, float(np.hypot(spread_m, FLOOR_SIGMA_M))
+        turned_m = 0.0
+        if self.kind == "wall":
+            turned_m = DIRECTION_RAD * float(np.std(patches[:, 3])) / np.sqrt(self.n_views)
+        return offset_m, float(np.sqrt(spread_m**2 + turned_m**2 + FLATNESS_M[self.kind] ** 2))
 
     def _add(self, keys: I8, rows: F8) -> None:
         """Average rows (M, 7) into the patches with those keys."""

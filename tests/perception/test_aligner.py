@@ -182,3 +182,41 @@ def test_slanted_surface_labelled_wall_keeps_its_shape() -> None:
     moved = np.log(aligned.depth_m[30:90, 50:110] / depth_m[30:90, 50:110])
     assert np.median(np.abs(moved)) < 0.067
     assert np.std(moved) < 0.05
+
+
+def test_stated_sigma_is_the_size_of_the_error() -> None:
+    errors: dict[int, list[F8]] = {FLOOR: [], WALL: []}
+    for seed in range(4):
+        waves = Waves(10 + seed)
+        aligner = trained(15, waves)
+        for k in range(15, 30, 2):
+            view, truth = noisy_view(k, waves)
+            aligned = aligner.step(view, pose(k))
+            normalised = np.log(aligned.depth_m / truth) / aligned.depth_sigma
+            for label, found in errors.items():
+                found.append(normalised[view.labels == label])
+    for found in errors.values():
+        assert 0.7 < np.sqrt(np.mean(np.concatenate(found) ** 2)) < 1.7
+
+
+def test_planes_of_a_room_lie_on_its_sides() -> None:
+    planes = trained(30, Waves(4)).planes
+    assert {plane.kind for plane in planes} >= {"floor", "wall"}
+    for plane in planes:
+        n, axis = plane.normal_world, int(np.argmax(np.abs(plane.normal_world)))
+        assert abs(n[axis]) > 0.99
+        along_m = float(plane.patches[:, 3].mean()) if plane.kind == "wall" else 0.0
+        middle = plane.offset_m * n + along_m * plane.along_world
+        side_m = SIZE_M[axis] if n[axis] < 0.0 else 0.0
+        assert abs(middle[axis] - side_m) < 3.5 * plane.sigma_m
+
+
+def test_flying_pixels_stay_uncertain() -> None:
+    waves = Waves(5)
+    aligner = trained(20, waves)
+    view, _ = noisy_view(21, waves)
+    sigma = view.depth_sigma.copy()
+    sigma[:, 80:84] = 0.3  # flying pixels between a front and a back
+    labels = np.where(np.arange(160) // 4 == 20, 5, view.labels).astype(np.uint8)
+    aligned = aligner.step(replace(view, depth_sigma=sigma, labels=labels), pose(21))
+    assert aligned.depth_sigma[:, 80:84].min() > 0.28
