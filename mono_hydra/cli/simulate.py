@@ -10,13 +10,13 @@ from mono_hydra.cli.door import OneLineParser
 from mono_hydra.cli.progress import progress_line
 from mono_hydra.errors import SimulationError
 from mono_hydra.simulation.camera_effects import CLEAN
-from mono_hydra.simulation.generate import (
+from mono_hydra.simulation.generate import simulate
+from mono_hydra.simulation.imu import DEVICES
+from mono_hydra.simulation.options import (
     MOVING_CAMERA,
     STEADY_CAMERA,
     SimulateOptions,
-    simulate,
 )
-from mono_hydra.simulation.imu import DEVICES
 from mono_hydra.simulation.show import write_pictures
 
 EXAMPLE = """examples:
@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--duration", type=float, metavar="S", help="at most; default 90, more above 7 rooms"
     )
+    p.add_argument("--people", type=int, default=0, metavar="N", help="who walk about; 0 to 8")
     p.add_argument("--moving", action="store_true", help="add motion blur and rolling shutter")
     p.add_argument("--clean", action="store_true", help="no exposure control, noise or lens")
     p.add_argument(
@@ -89,6 +90,7 @@ def _options(args: argparse.Namespace) -> SimulateOptions:
     _within("--time-offset", args.time_offset, -0.5, 0.5)
     if args.moving and args.clean:
         raise SimulationError("--moving and --clean exclude each other; give one of them")
+    _within("--people", args.people, 0, 8)
     if args.rooms is not None:
         _within("--rooms", args.rooms, 1, 40)
     if args.duration is not None:
@@ -105,6 +107,7 @@ def _options(args: argparse.Namespace) -> SimulateOptions:
         duration_s=args.duration,
         imu_device=args.imu,
         time_offset_s=args.time_offset,
+        people=args.people,
         effects=CLEAN if args.clean else MOVING_CAMERA if args.moving else STEADY_CAMERA,
     )
 
