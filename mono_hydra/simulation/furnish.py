@@ -123,7 +123,7 @@ def dress(space: RoomSpace, rng: np.random.Generator, palette: Palette, is_offic
     lay_rugs(space, rng, palette)
     hang_ceiling_lamps(space, rng, palette, is_office)
     for placed in list(space.placed):
-        _load(space, placed.item, rng, palette)
+        load_things(space, placed.item, rng, palette)
 
 
 def _kind_of_top(item: Item, surface: Surface, room: str) -> str | None:
@@ -155,10 +155,10 @@ def _kind_of_top(item: Item, surface: Surface, room: str) -> str | None:
     return by_label.get(item.label)
 
 
-def _load(space: RoomSpace, item: Item, rng: np.random.Generator, palette: Palette) -> None:
+def load_things(space: RoomSpace, item: Item, rng: np.random.Generator, palette: Palette) -> None:
     """Stand things on an item and on what belongs to it; they become its children."""
     for child in list(item.children):
-        _load(space, child.item, rng, palette)
+        load_things(space, child.item, rng, palette)
     for surface in item.surfaces:
         kind = _kind_of_top(item, surface, space.room.name)
         if kind is None or surface.headroom_m < 0.05:

@@ -18,6 +18,15 @@ from mono_hydra.errors import OutputError
 from mono_hydra.files.atomic import new_folder
 from mono_hydra.simulation.camera_effects import CameraEffects
 from mono_hydra.simulation.checks import check_written
+from mono_hydra.simulation.faults import (
+    FAULTS,
+    check_fault,
+    person_before,
+    span_of,
+    ticks_within,
+    turn_of,
+    with_fault,
+)
 from mono_hydra.simulation.free_space import free_space
 from mono_hydra.simulation.house import House
 from mono_hydra.simulation.journey import Journey, home_journey
@@ -25,12 +34,14 @@ from mono_hydra.simulation.options import SimulateOptions, generator
 from mono_hydra.simulation.people import TICK_S, Agent, plan_people
 from mono_hydra.simulation.people_in_view import PeopleInView
 from mono_hydra.simulation.render import make_renderer
+from mono_hydra.simulation.replay import replay_journey
 from mono_hydra.simulation.sequence_files import (
     image_name,
     write_images_table,
     write_imu_table,
     write_sequence_card,
 )
+from mono_hydra.simulation.spoilt_files import spoil_files
 from mono_hydra.simulation.studio import Studio
 from mono_hydra.simulation.truth import DYNAMIC_IDS, MAX_RANGE_M, TruthCollector
 from mono_hydra.simulation.truth_files import (
@@ -94,6 +105,8 @@ def simulate(
     Raises:
         SimulationError: the request cannot be met. OutputError: the folder cannot be written.
     """
+    if options.fault:
+        check_fault(options.fault, is_replay=options.replay is not None)
     progress("house", 0.0)
     with new_folder(out_dir) as folder:  # first of all: is there a place for it
         summary = _fill(folder, options, progress)
@@ -103,8 +116,10 @@ def simulate(
 
 def _fill(folder: Path, options: SimulateOptions, progress: Progress) -> dict[str, Any]:
     """Everything into an existing folder; returns the headline numbers."""
-    camera = options.camera_model()
-    journey = home_journey(options)
+    options, camera = with_fault(options), options.camera_model()
+    journey = (
+        replay_journey(options) if options.replay else home_journey(options, turn_of(options.fault))
+    )
     scene, motion = journey.scene, journey.motion
     progress("light", 0.08)
     renderer = make_renderer(
@@ -120,8 +135,14 @@ def _fill(folder: Path, options: SimulateOptions, progress: Progress) -> dict[st
     progress("free space", 0.22)
     collector = TruthCollector(scene, camera, n_frames, free_space(scene, dense))
     effects = CameraEffects(camera, options.effects, generator(options.seed, "camera"))
-    people = PeopleInView(_agents(options, journey), renderer, camera)
-    studio = Studio(renderer, effects, collector, motion, people, options.jpeg_quality)
+    span = (0.0, 0.0)
+    if options.fault:
+        span = span_of(options.fault, motion.duration_s, journey.turned_s)
+    people = PeopleInView(_agents(options, journey, span), renderer, camera)
+    studio = Studio(
+        renderer, effects, collector, motion, people, options.jpeg_quality,
+        options.fault, span, 1.0 / options.rate_hz,
+    )  # fmt: skip
     studio.draw(folder, stamps, lambda done: progress("frames", 0.24 + 0.72 * done))
     files = [image_name(k) for k in range(n_frames)]
     write_images_table(folder / "images.csv", list(stamps), files)
@@ -130,14 +151,33 @@ def _fill(folder: Path, options: SimulateOptions, progress: Progress) -> dict[st
     summary |= {"frames": n_frames, "duration_s": round(motion.duration_s, 3)}
     summary |= {"path_m": round(float(np.linalg.norm(np.diff(dense, axis=0), axis=1).sum()), 2)}
     write_agents(folder / "truth" / "agents.csv", [r for t in stamps for r in people.rows(t)])
+    events = []
+    if options.fault:
+        events = [{"kind": "fault", "t0": span[0], "t1": span[1], "id": options.fault}]
+    write_json(folder / "truth" / "events.json", events)
     _write_meta(folder / "truth", options, scene.house, card, summary)
     check_written(folder, scene, camera, poses, collector.visibility())
+    if options.fault and FAULTS[options.fault].stage == "files":
+        spoil_files(folder, options.fault, span, generator(options.seed, "fault"))
     return summary
 
 
-def _agents(options: SimulateOptions, journey: Journey) -> list[Agent]:
-    if not options.people:
-        return []
+def _agents(
+    options: SimulateOptions, journey: Journey, fault_s: tuple[float, float]
+) -> list[Agent]:
+    """Who walks about, and who stands before the lens if that is the fault."""
+    agents = _walkers(options, journey) if options.people else []
+    if options.fault == "person":
+        ticks = ticks_within(fault_s)
+        poses = journey.motion.camera(ticks).T_world
+        levels = np.array([r.floor_z_m for r in journey.scene.house.rooms])
+        below = levels[None] <= poses[:, 2, 3, None]  # of a two-storey house: the one stood on
+        floors = np.where(below, levels[None], levels.min()).max(axis=1)
+        agents.append(person_before(poses, ticks, DYNAMIC_IDS + len(agents), floors))
+    return agents
+
+
+def _walkers(options: SimulateOptions, journey: Journey) -> list[Agent]:
     ticks = np.arange(0.0, journey.motion.duration_s + TICK_S, TICK_S)
     centres = journey.motion.camera(ticks).T_world[:, :3, 3]
     rng = generator(options.seed, "people")
@@ -187,7 +227,7 @@ def _write_sensors(
     write_body(folder / "truth" / "body.csv", journey.body, journey.imu)
     noise = journey.noise
     card: dict[str, Any] = {
-        "name": options.name or f"{options.kind}_{options.seed}",
+        "name": journey.name,
         "kind": "simulated",
         "stand_in": options.stand_in,
         "label_space": "nyu40",
@@ -197,7 +237,7 @@ def _write_sensors(
         "camera": camera_record(camera),
         "T_body_camera": [[float(round(x, 12)) for x in row] for row in journey.T_body_camera],
         "imu": {
-            "rate_hz": options.imu_rate_hz,
+            "rate_hz": journey.imu_rate_hz,
             "gyro_noise": noise.gyro,
             "gyro_walk": noise.gyro_walk,
             "accel_noise": noise.accel,
@@ -216,7 +256,6 @@ def _write_meta(
     card: dict[str, Any],
     summary: dict[str, Any],
 ) -> None:
-    write_json(truth / "events.json", [])
     parts = sorted(p.stem for p in truth.iterdir())
     camera = card["camera"] | {
         "T_body_camera": card["T_body_camera"],
@@ -228,12 +267,12 @@ def _write_meta(
         "sequence": card["name"],
         "seed": options.seed,
         "generator_version": GENERATOR_VERSION,
-        "kind": options.kind,
+        "kind": house.kind if options.replay else options.kind,
         "redrawn": house.metadata.get("redrawn", 0),
         "unit": "m, s",
         "camera": camera,
         "rate_hz": options.rate_hz,
-        "imu_rate_hz": options.imu_rate_hz,
+        "imu_rate_hz": card["imu"]["rate_hz"],
         "max_range_m": MAX_RANGE_M,
         "robot_radius_m": ROBOT_RADIUS_M,
         "labels": label_records(),

@@ -18,7 +18,7 @@ from mono_hydra.simulation.light import TimeOfDay
 from mono_hydra.simulation.motion import MotionState
 from mono_hydra.simulation.options import SimulateOptions, generator
 from mono_hydra.simulation.scene import HouseScene
-from mono_hydra.simulation.walk import Walk, WalkOptions, plan_walk
+from mono_hydra.simulation.walk import Turn, Walk, WalkOptions, plan_walk
 from mono_hydra.types import F8
 
 
@@ -41,22 +41,29 @@ class Journey:
     imu: SensedImu
     noise: ImuNoise
     T_body_camera: F8  # (4, 4)
+    imu_rate_hz: float
+    name: str
     time: TimeOfDay | None = None  # of the light; None: drawn by the seed
+    turned_s: tuple[float, float] | None = None  # when a turn that was asked for happens
 
 
-def home_journey(options: SimulateOptions) -> Journey:
+def home_journey(options: SimulateOptions, turn: Turn | None = None) -> Journey:
     """A walk through the home asked for.
 
     Raises:
         SimulationError: the request cannot be met.
     """
-    scene, walk = make_house_and_walk(options)
+    scene, walk = make_house_and_walk(options, turn)
     T_body_camera = body_camera(options.seed)
     body = walk.motion.body(_imu_stamps(walk, options), T_body_camera)
     noise = DEVICES[options.imu_device]
     rng = generator(options.seed, "imu")
     imu = sense(body, options.imu_rate_hz, noise, rng, options.time_offset_s)
-    return Journey(scene, walk.motion, body, imu, noise, T_body_camera)
+    name = options.name or f"{options.kind}_{options.seed}"
+    return Journey(
+        scene, walk.motion, body, imu, noise, T_body_camera, options.imu_rate_hz, name,
+        turned_s=walk.turned_s,
+    )  # fmt: skip
 
 
 def draw_houses(options: SimulateOptions) -> Iterator[House]:
@@ -73,14 +80,16 @@ def draw_houses(options: SimulateOptions) -> Iterator[House]:
         yield from plan.draw_houses(options.seed, options.kind, options.n_rooms)
 
 
-def make_house_and_walk(options: SimulateOptions) -> tuple[HouseScene, Walk]:
+def make_house_and_walk(
+    options: SimulateOptions, turn: Turn | None = None
+) -> tuple[HouseScene, Walk]:
     """The first house of the seed with a walk that sees every room, and that walk.
 
     Raises:
         SimulationError: none of the seed's houses serves; names why the last one did not.
     """
     camera = options.camera_model()
-    walk_options = WalkOptions(duration_s=options.duration_s, still_s=options.still_s)
+    walk_options = WalkOptions(duration_s=options.duration_s, still_s=options.still_s, turn=turn)
     reason: SimulationError | None = None
     try:
         for house in draw_houses(options):

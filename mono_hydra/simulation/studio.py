@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from mono_hydra.simulation.camera_effects import CameraEffects
+from mono_hydra.simulation.faults import light_factor
 from mono_hydra.simulation.journey import Path3D
 from mono_hydra.simulation.people_in_view import PeopleInView
 from mono_hydra.simulation.render import Renderer
 from mono_hydra.simulation.scene import View
 from mono_hydra.simulation.sequence_files import write_frame
+from mono_hydra.simulation.spoilt_files import hand_over_lens
 from mono_hydra.simulation.truth import TruthCollector
 from mono_hydra.types import F4, F8
 
@@ -32,6 +34,9 @@ class Studio:
     motion: Path3D
     people: PeopleInView
     jpeg_quality: int
+    fault: str | None = None
+    fault_s: tuple[float, float] = (0.0, 0.0)
+    frame_s: float = 0.0  # between frames
 
     def draw(self, folder: Path, stamps_s: F8, progress: Callable[[float], None]) -> None:
         """Write image and true images of each stamp below `folder`, in order."""
@@ -56,7 +61,10 @@ class Studio:
                 _finished(pair)
 
     def _finish(self, folder: Path, frame: int, stamp_s: float, view: View, linear: F4) -> None:
-        rgb = self.effects.apply(linear, view.depth_m, stamp_s, self._pose_at)
+        factor = light_factor(self.fault, self.fault_s, self.frame_s, stamp_s)
+        rgb = self.effects.apply(linear, view.depth_m, stamp_s, self._pose_at, factor)
+        if self.fault == "hand":
+            rgb = hand_over_lens(rgb, stamp_s, self.fault_s)
         write_frame(
             folder, frame, rgb, view.depth_m, view.labels, view.instances, self.jpeg_quality
         )
