@@ -22,7 +22,7 @@ ONSET = 0.4  # of the duration
 EXPOSURE_STEP = 4.0
 STEP_FRAMES = 3
 DARK, WHITE = 0.002, 300.0  # factors on the light of the sensor
-PERSON_GAP_M = 0.8  # from the camera to the axis of the one who stands before it
+PERSON_GAP_M = 0.68  # from the camera to the axis of the one who stands before it
 Stage = Literal["motion", "light", "person", "lens", "files"]
 
 
@@ -43,7 +43,7 @@ FAULTS: dict[str, Fault] = {
     "dark": Fault("light", 1.5, "no light"),
     "white": Fault("light", 1.5, "far too much light"),
     "exposure_step": Fault("light", 2.0, "4 times brighter within 3 frames, then back"),
-    "person": Fault("person", 5.0, "somebody stands 0.8 m before the camera, wherever it goes"),
+    "person": Fault("person", 5.0, "somebody stands 0.7 m before the camera, wherever it goes"),
     "hand": Fault("lens", 3.0, "a hand over the lens"),
     "drop_frames": Fault("files", None, "20 % of the images missing"),
     "gap_frames": Fault("files", 2.0, "no images; inertial samples go on"),
@@ -93,7 +93,7 @@ def with_fault(options: SimulateOptions) -> SimulateOptions:
 def turn_of(name: str | None) -> Turn | None:
     """The turn on the spot that a fault puts into the walk."""
     if name == "pure_rotation_start":
-        return Turn(at_share=0.0, angle_rad=2 * np.pi, rate_rad_s=np.deg2rad(90.0))
+        return Turn(at_share=0.0, angle_rad=2 * np.pi, rate_rad_s=np.deg2rad(80.0))
     if name == "blur":
         return Turn(at_share=ONSET, angle_rad=2 * np.pi, rate_rad_s=np.deg2rad(200.0))
     return None

@@ -87,7 +87,7 @@ def hall_scene(path_m: F8, views: F8, camera: Camera, seed: int) -> HouseScene:
         seed: decides everything in the hall.
     """
     small_camera = camera.resized(64, 48)
-    scenes = []
+    scenes: list[tuple[float, int, HouseScene]] = []
     for crowding in CROWDING:
         scene = HouseScene(_hall(path_m, seed, crowding))
         depths = [scene.depth(T, small_camera) for T in views]
@@ -105,12 +105,13 @@ def _hall(path_m: F8, seed: int, crowding: float) -> House:
     low, high = path_m.min(axis=0), path_m.max(axis=0)
     floor = float(low[2]) - BELOW_M
     ceiling = max(float(high[2]) + ABOVE_M, floor + MIN_HEIGHT_M)
-    x0, y0, x1, y1 = *(low[:2] - SIDE_M), *(high[:2] + SIDE_M)
-    polygon = np.round(np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]), 3)
+    x0, y0 = (round(float(v), 3) for v in low[:2] - SIDE_M)
+    x1, y1 = (round(float(v), 3) for v in high[:2] + SIDE_M)
+    polygon: F8 = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
     room = Room(1, "open space", 0, polygon, floor, ceiling)
     space = RoomSpace(room, [], WALL_M)
     space.solid += _path_boxes(path_m, floor)
-    area = float((x1 - x0) * (y1 - y0))
+    area = (x1 - x0) * (y1 - y0)
     _stand(space, rng, taste, path_m, round(crowding * area / 16.0))
     for _ in range(round(0.5 * area)):
         make = AT_WALLS[int(rng.integers(len(AT_WALLS)))]
@@ -148,7 +149,7 @@ def _path_boxes(path_m: F8, floor_z_m: float) -> list[tuple[float, ...]]:
     cells = np.floor(path_m[:, :2] / PATH_CELL_M).astype(int)
     unique, member = np.unique(cells, axis=0, return_inverse=True)
     member = member.ravel()
-    boxes = []
+    boxes: list[tuple[float, ...]] = []
     for k, (i, j) in enumerate(unique):
         z = path_m[member == k, 2] - floor_z_m
         boxes.append((

@@ -208,7 +208,7 @@ def _agent(number: int, track_m: F8, rng: np.random.Generator) -> Agent:
         id=number,
         height_m=height_m,
         look_seed=int(rng.integers(2**31)),
-        stamps_s=np.arange(n) * TICK_S,
+        stamps_s=np.arange(n, dtype=np.float64) * TICK_S,
         feet_m=track_m,
         yaw_rad=_followed(np.unwrap(heading)),
         phase_rad=gait_phase(step, height_m),

@@ -126,9 +126,8 @@ class PeopleInView:
         inside = nearer.astype(np.float32)
         edge = np.abs(cv2.blur(inside, (3, 3)) - inside) > 1e-3  # single rays leave steps there
         part[edge] = cv2.blur(part, (3, 3))[edge]
-        depths, labels, instances = (
-            array.copy() for array in (view.depth_m, view.labels, view.instances)
-        )
+        depths, labels = view.depth_m.copy(), view.labels.copy()
+        instances = view.instances.copy()
         depths[window][nearer] = t[nearer]
         labels[window][nearer] = self._label
         instances[window][nearer] = agent.id

@@ -170,7 +170,7 @@ def _averaged(stamps_s: F8, T_world_body: F8, knots_s: F8) -> tuple[F8, Rotation
     width = 0.5 * (knots_s[1] - knots_s[0])
     nearest = np.clip(np.searchsorted(stamps_s, knots_s), 1, len(stamps_s) - 1)
     nearest -= (knots_s - stamps_s[nearest - 1]) < (stamps_s[nearest] - knots_s)
-    dense = np.median(np.diff(stamps_s)) < 0.6 * width
+    dense = np.median(np.diff(stamps_s)) < 1.2 * width
     if not dense:  # samples as coarse as the knots: nothing to average
         inside = np.clip(knots_s, stamps_s[0], stamps_s[-1])
         rotation = RotationSpline(stamps_s, Rotation.from_matrix(T_world_body[:, :3, :3]))

@@ -10,7 +10,7 @@ import yaml
 
 from mono_hydra.files.atomic import write_text
 from mono_hydra.simulation.sequence_files import write_sequence_card
-from mono_hydra.types import U1
+from mono_hydra.types import F4, U1
 
 DROPPED = 0.2
 DISORDERED = 0.01
@@ -46,18 +46,18 @@ def hand_over_lens(rgb: U1, stamp_s: float, span_s: tuple[float, float]) -> U1:
         return rgb
     height, width = rgb.shape[:2]
     cover = min(1.0, (stamp_s - span_s[0] + 0.1) / 0.4, (span_s[1] - stamp_s + 0.1) / 0.4)
-    mask = np.zeros((height, width), np.float32)
+    mask: F4 = np.zeros((height, width), np.float32)
     top = height * (1.05 - 1.15 * cover)
     for k in range(4):  # fingers, close together, from below
         x = width * (0.1 + 0.27 * k)
         tip, foot = (int(x), int(top)), (int(x + 0.05 * width), int(1.2 * height))
-        cv2.line(mask, tip, foot, 1.0, max(3, int(0.29 * width)))
-    mask = cv2.GaussianBlur(mask, (0, 0), 0.035 * width)
+        cv2.line(mask, tip, foot, 1.0, max(3, int(0.24 * width)))
+    mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), 0.035 * width), np.float32)
     sway = 6.0 * np.sin(2 * np.pi * 1.3 * stamp_s)
     shade = np.linspace(1.1, 0.7, width, dtype=np.float32)[None, :, None]
     skin = np.array([74.0 + sway, 42.0 + 0.6 * sway, 32.0 + 0.5 * sway], np.float32) * shade
     mixed = rgb * (1.0 - mask[..., None]) + skin * mask[..., None]
-    return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(mixed + 0.5, 0, 255), np.uint8)
 
 
 def _spoil_images_table(

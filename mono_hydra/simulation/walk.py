@@ -419,7 +419,7 @@ def _turned(control: F8, turn: Turn) -> tuple[F8, tuple[float, float]]:
     low = max(0, middle - reach)
     near = speed[low : middle + reach] if turn.at_share else speed[:1]
     k = low + int(np.argmin(near))
-    seconds = abs(turn.angle_rad) / turn.rate_rad_s + 2 * TURN_RAMP_S
+    seconds = abs(turn.angle_rad) / turn.rate_rad_s + TURN_RAMP_S
     n = round(seconds / KNOT_S)
     # rates rise and fall over the ramps, so that the spline has no kink
     rate = np.minimum(np.arange(1, n + 1), np.arange(n, 0, -1)) / (TURN_RAMP_S / KNOT_S)
