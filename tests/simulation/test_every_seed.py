@@ -11,7 +11,7 @@ from mono_hydra.simulation.options import SimulateOptions
 from mono_hydra.simulation.plain import plain_house
 from mono_hydra.simulation.walk import CAMERA_CLEARANCE_M
 
-FEW = [("flat", None, 301), ("open_plan", None, 300), ("two_storey", 6, 2)]
+FEW = [("flat", 4, 301), ("two_storey", 6, 2)]
 MANY = [
     *(("flat", None, seed) for seed in range(300, 331)),
     *(("open_plan", None, seed) for seed in range(300, 306)),

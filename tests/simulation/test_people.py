@@ -9,6 +9,7 @@ import pytest
 from mono_hydra.errors import SimulationError
 from mono_hydra.geometry import se3
 from mono_hydra.geometry.camera import camera_from_fov, project
+from mono_hydra.simulation import people
 from mono_hydra.simulation.light import LightOptions
 from mono_hydra.simulation.people import TICK_S, Agent, gait_phase, plan_people
 from mono_hydra.simulation.people_in_view import PeopleInView
@@ -29,7 +30,8 @@ def scene() -> HouseScene:
 
 @pytest.fixture(scope="module")
 def path_m(scene: HouseScene) -> np.ndarray:
-    walk = plan_walk(scene, CAMERA, WalkOptions(), np.random.default_rng(0))
+    options = WalkOptions(duration_s=25.0)
+    walk = plan_walk(scene, CAMERA, options, np.random.default_rng(0))
     ticks = np.arange(0.0, walk.motion.duration_s, TICK_S)
     return walk.motion.camera(ticks).T_world[:, :3, 3]
 
@@ -81,7 +83,9 @@ def test_legs_come_together_where_a_person_stands() -> None:
     assert phase[19] == pytest.approx(19 * 0.1 * np.pi / 0.72)
 
 
-def test_too_many_people_are_refused_in_one_line(scene, path_m) -> None:
+def test_too_many_people_are_refused_in_one_line(scene, path_m, monkeypatch) -> None:
+    monkeypatch.setattr(people, "MAX_STARTS", 1)
+    monkeypatch.setattr(people, "MAX_BACKWARD", 3)
     with pytest.raises(SimulationError, match="--people"):
         plan_people(scene, path_m, 40, 60_000, np.random.default_rng(0))
 
