@@ -4,7 +4,7 @@ Camera as in NYU Depth v2: 640x480 averaged to 320x240, f 259. The reference num
 and 90 % values over the 795 images of the official training split (Silberman et al., ECCV 2012),
 measured the same way without the white frame. It guards against flat, empty or garish rooms.
 
-    python benchmarks/realism.py --seeds 1 2 3 --sheet homes.png
+    python benchmarks/realism.py --seeds 1..10 --sheet homes.jpg
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ CAMERA = Camera(640, 480, 518.86, 519.47, 319.5, 239.5)
 SHARE_FACTOR = 2.5
 N_CLASSES = 20
 SHEET_COLUMNS = 5
+SHEET_QUALITY = 84
+SHEET_VIEW_PX = (240, 180)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Render, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(1, 11)))
+    parser.add_argument("--seeds", nargs="+", default=["1..10"], help="numbers and ranges a..b")
     parser.add_argument("--views", type=int, default=20, help="pictures of each home")
     parser.add_argument("--kind", default="flat")
     parser.add_argument("--require", nargs="*", default=[], metavar="KEY>=VALUE")
@@ -45,6 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--beside", type=Path, help="folder of photographs: sheet beside them")
     parser.add_argument("--keep", type=Path, help="folder for the sheet beside photographs")
     arguments = parser.parse_args(argv)
+    arguments.seeds = _seeds(arguments.seeds)
     runs, rows, shares, sheet = [], [], Counter(), []
     for seed in arguments.seeds:
         print(f"home {seed}", file=sys.stderr)
@@ -62,6 +65,15 @@ def main(argv: list[str] | None = None) -> int:
         folder = arguments.keep or Path()
         _write(folder / "beside_photographs.png", beside(sheet, arguments.beside))
     return _report(arguments, runs, scores)
+
+
+def _seeds(texts: list[str]) -> list[int]:
+    """Numbers and ranges such as 1..10, both ends included."""
+    seeds: list[int] = []
+    for text in texts:
+        first, _, last = text.partition("..")
+        seeds += range(int(first), int(last or first) + 1)
+    return seeds
 
 
 def measure_home(
@@ -126,10 +138,13 @@ def _three(values: Any) -> str:
 
 
 def contact_sheet(sheet: list[list[U1]]) -> U1:
-    """One row a home."""
-    rows = [
-        np.hstack((row + [np.zeros_like(row[0])] * SHEET_COLUMNS)[:SHEET_COLUMNS]) for row in sheet
-    ]
+    """One row a home, views spread over those taken."""
+    rows = []
+    for row in sheet:
+        few = row[:: max(1, len(row) // SHEET_COLUMNS)][:SHEET_COLUMNS]
+        views = [cv2.resize(v, SHEET_VIEW_PX, interpolation=cv2.INTER_AREA) for v in few]
+        views += [np.zeros_like(views[0])] * (SHEET_COLUMNS - len(views))
+        rows.append(np.hstack(views))
     return np.vstack(rows)
 
 
@@ -156,7 +171,7 @@ def _photograph(path: Path) -> U1:
 
 def _write(path: Path, rgb: U1) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), rgb[..., ::-1])
+    cv2.imwrite(str(path), rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, SHEET_QUALITY])
     print(f"wrote {path}", file=sys.stderr)
 
 

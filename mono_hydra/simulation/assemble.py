@@ -14,7 +14,7 @@ from mono_hydra.types import F8
 
 NEXT_TO_M = 0.30
 AGAINST_M = 0.06
-STRUCTURE_LABELS = ("other structure",)  # built in: items that are no objects
+STRUCTURE_LABELS = ("other structure", "wall")  # built in: items that are no objects
 Relation = tuple[int, str, int]
 
 

@@ -83,6 +83,7 @@ class CameraEffects:
         depth_m: F4,
         stamp_s: float,
         T_world_camera_at: Callable[[float], F8] | None = None,
+        light_factor: float = 1.0,
     ) -> U1:
         """The picture as the camera delivers it.
 
@@ -91,6 +92,7 @@ class CameraEffects:
             depth_m: (H, W) along the optical axis, 0 = unknown.
             stamp_s: time of the picture; never before the last one's.
             T_world_camera_at: the camera's path around `stamp_s`; None = it stands still.
+            light_factor: on the sensor's light, unseen by the exposure control.
 
         Returns:
             (H, W, 3) display values.
@@ -107,7 +109,7 @@ class CameraEffects:
         shutter_gain = max(shutter_s, 1e-3) / BASE_SHUTTER_S if o.max_shutter_s > 0.0 else 1.0
         sensor_gain = max(1.0, self.exposure / BASE_EXPOSURE / shutter_gain)
         rgb = np.empty(linear.shape, np.uint8)
-        gain = (self.exposure * self._white * self._cast).astype(np.float32)
+        gain = (light_factor * self.exposure * self._white * self._cast).astype(np.float32)
         start = int(self._rng.integers(NOISE_POOL))
         camera_kernels.expose_rows(
             0, linear.shape[0], linear, gain, self._vignette, self._noise, start,

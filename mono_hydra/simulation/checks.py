@@ -16,7 +16,7 @@ from mono_hydra.simulation.house import House
 from mono_hydra.simulation.imu import GRAVITY_M_S2, specific_force
 from mono_hydra.simulation.motion import MotionState
 from mono_hydra.simulation.scene import HouseScene
-from mono_hydra.simulation.truth import Visibility
+from mono_hydra.simulation.truth import DYNAMIC_IDS, Visibility
 from mono_hydra.simulation.walk import Walk
 from mono_hydra.types import F8, Camera
 
@@ -122,7 +122,9 @@ def check_written(
     rays = pixel_rays(camera)
     for frame in np.unique(np.linspace(0, len(poses) - 1, 8).astype(int)):
         name = f"{frame:06d}.png"
+        instances = _read_png(folder / "truth" / "instances" / name)
         depth = _read_png(folder / "truth" / "depth" / name) / 1000.0
+        depth[instances >= DYNAMIC_IDS] = 0.0  # what moves is not in the mesh
         step = max(1, depth.size // 4000)
         known = np.flatnonzero(depth.ravel() > 0)[::step]
         points = rays.reshape(-1, 3)[known] * depth.ravel()[known, None]
@@ -131,7 +133,6 @@ def check_written(
             raise SimulationError(
                 f"{folder.name}: depth of frame {frame} is off the mesh; report it"
             )
-        instances = _read_png(folder / "truth" / "instances" / name)
         counts = np.bincount(instances.ravel(), minlength=65536)[visibility.ids]
         if (counts != visibility.pixels[frame]).any():
             raise SimulationError(f"{folder.name}: instances of frame {frame} differ; report it")

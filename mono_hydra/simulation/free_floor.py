@@ -6,6 +6,7 @@ it lies in a room or a doorway. Ways prefer clearance; they are smoothed as an e
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -22,6 +23,7 @@ BODY_HEIGHT_M = (0.12, 1.9)  # things between these heights stand in the way
 MIN_CLEARANCE_M = 0.26  # of the walker's axis; the camera needs 0.25
 WANTED_CLEARANCE_M = 0.6
 STAIRS_REACH_M = 0.8
+POINTS_AT_ONCE = 500_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +52,14 @@ class FreeFloor:
     def __init__(self, house: House, scene: HouseScene) -> None:
         self.house = house
         self.storeys: list[Storey] = []
-        samples = _surface_points(scene)
         levels = sorted({round(r.floor_z_m, 3) for r in house.rooms})
+        grids = [_Grid(house, level) for level in levels]
+        for points in _surface_points(scene):
+            for grid in grids:
+                grid.cover(points)
         n_nodes = 0
-        for level in levels:
-            storey = _storey(house, scene, samples, level, n_nodes)
+        for grid in grids:
+            storey = _storey(house, scene, grid, n_nodes)
             n_nodes += storey.clearance_m.size
             self.storeys.append(storey)
         self.n_nodes = n_nodes
@@ -219,41 +224,57 @@ def inside_polygon(polygon_m: F8, xy_m: F8) -> Bool:
     return inside
 
 
-def _surface_points(scene: HouseScene) -> F8:
+def _surface_points(scene: HouseScene) -> Iterator[F8]:
+    """Points (N, 3) close together on all surfaces, in pieces: a large house has millions."""
     rng = np.random.default_rng(0)
     n = np.maximum(1, np.ceil(scene.area_m2 * 1500)).astype(np.int64)
-    triangle = np.repeat(np.arange(len(n)), n)
+    triangle = np.repeat(np.arange(len(n), dtype=np.int32), n)
     u, v = rng.random(len(triangle)), rng.random(len(triangle))
     fold = u + v > 1
     u[fold], v[fold] = 1 - u[fold], 1 - v[fold]
-    a, b, c = (scene.vertices_m[scene.triangles[triangle, k]] for k in range(3))
-    return np.asarray(a + u[:, None] * (b - a) + v[:, None] * (c - a), np.float64)
+    for first in range(0, len(triangle), POINTS_AT_ONCE):
+        part = slice(first, first + POINTS_AT_ONCE)
+        a, b, c = (scene.vertices_m[scene.triangles[triangle[part], k]] for k in range(3))
+        yield np.asarray(a + u[part, None] * (b - a) + v[part, None] * (c - a), np.float64)
 
 
-def _storey(house: House, scene: HouseScene, samples: F8, level: float, first_node: int) -> Storey:
-    rooms = [r for r in house.rooms if round(r.floor_z_m, 3) == level]
-    corners = np.concatenate([r.polygon_m for r in rooms])
-    origin = np.floor(corners.min(axis=0) / CELL_M) * CELL_M - 4 * CELL_M
-    shape = tuple(np.ceil((corners.max(axis=0) - origin) / CELL_M).astype(int) + 4)
+class _Grid:
+    """Cells of one floor level, and which of them something tall covers."""
+
+    def __init__(self, house: House, level_m: float) -> None:
+        self.level_m = level_m
+        self.rooms = [r for r in house.rooms if round(r.floor_z_m, 3) == level_m]
+        corners = np.concatenate([r.polygon_m for r in self.rooms])
+        self.origin_m = np.floor(corners.min(axis=0) / CELL_M) * CELL_M - 4 * CELL_M
+        nx, ny = np.ceil((corners.max(axis=0) - self.origin_m) / CELL_M).astype(int) + 4
+        self.shape = (int(nx), int(ny))
+        self.covered: Bool = np.zeros(self.shape, bool)
+
+    def cover(self, points_m: F8) -> None:
+        """Mark the cells of surface points (N, 3) that stand in a body's way."""
+        height = points_m[:, 2] - self.level_m
+        tall = points_m[(height > BODY_HEIGHT_M[0]) & (height < BODY_HEIGHT_M[1])]
+        cells = np.floor((tall[:, :2] - self.origin_m) / CELL_M).astype(int)
+        cells = cells[((cells >= 0) & (cells < self.shape)).all(axis=1)]
+        self.covered[cells[:, 0], cells[:, 1]] = True
+
+
+def _storey(house: House, scene: HouseScene, grid: _Grid, first_node: int) -> Storey:
+    origin, shape, level = grid.origin_m, grid.shape, grid.level_m
     allowed = np.zeros(shape, bool)
-    for room in rooms:
+    for room in grid.rooms:
         allowed |= _mask(room.polygon_m, origin, shape)
-    ids = {r.id for r in rooms}
+    ids = {r.id for r in grid.rooms}
     for door in house.doors:
         if ids & set(door.rooms) and door.is_passable:
             allowed |= _mask(_doorway(door.center_m, door.width_m, door.yaw_rad), origin, shape)
-    grid = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), axis=-1)
-    xy = origin + (grid.reshape(-1, 2) + 0.5) * CELL_M
+    cells = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), axis=-1)
+    xy = origin + (cells.reshape(-1, 2) + 0.5) * CELL_M
     high = level + BODY_HEIGHT_M[1]
     down = np.tile([0.0, 0.0, -1.0], (len(xy), 1))
     t, _ = scene.cast(np.column_stack([xy, np.full(len(xy), high)]), down)
     shows_floor = (np.abs(high - t - level) < BODY_HEIGHT_M[0]).reshape(shape)
-    height = samples[:, 2] - level
-    tall = samples[(height > BODY_HEIGHT_M[0]) & (height < BODY_HEIGHT_M[1])]
-    cells = np.floor((tall[:, :2] - origin) / CELL_M).astype(int)
-    cells = cells[((cells >= 0) & (cells < shape)).all(axis=1)]
-    free = allowed & shows_floor
-    free[cells[:, 0], cells[:, 1]] = False
+    free = allowed & shows_floor & ~grid.covered
     return Storey(level, origin, ndimage.distance_transform_edt(free) * CELL_M, first_node)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from mono_hydra.simulation import fixtures, outlines, recipes
 from mono_hydra.simulation import furniture_bath as bath
 from mono_hydra.simulation import furniture_clothes as clothes
+from mono_hydra.simulation import furniture_desktop as desktop
 from mono_hydra.simulation import furniture_kitchen as kitchen
 from mono_hydra.simulation import furniture_small as small
 from mono_hydra.simulation import furniture_storage as storage
@@ -47,42 +48,42 @@ TABLE_THINGS: dict[str, tuple[Make, ...]] = {
         small.vase,
         small.cup,
         small.bottle,
-        small.papers,
+        desktop.papers,
         small.cup,
         small.plant,
     ),
-    "coffee": (small.book_stack, small.cup, small.papers, small.bowl, small.plant, small.vase),
+    "coffee": (desktop.book_stack, small.cup, desktop.papers, small.bowl, small.plant, small.vase),
     "desk": (
         wall.desk_lamp,
-        small.papers,
-        small.book_stack,
+        desktop.papers,
+        desktop.book_stack,
         small.cup,
-        small.photo,
+        desktop.photo,
         small.plant,
-        small.papers,
+        desktop.papers,
         small.bottle,
     ),
     "sideboard": (
         wall.table_lamp,
-        small.photo,
+        desktop.photo,
         small.vase,
         small.plant,
-        small.book_stack,
-        small.table_clock,
+        desktop.book_stack,
+        desktop.table_clock,
         small.carton,
         small.bowl,
     ),
     "dresser": (
         clothes.folded_pile,
         wall.table_lamp,
-        small.photo,
+        desktop.photo,
         small.vase,
         small.carton,
         small.plant,
         clothes.folded_pile,
         small.bag,
     ),
-    "night": (wall.table_lamp, small.book_stack, small.cup, small.table_clock, small.photo),
+    "night": (wall.table_lamp, desktop.book_stack, small.cup, desktop.table_clock, desktop.photo),
     "counter": (
         small.kettle,
         kitchen.microwave,
@@ -94,20 +95,20 @@ TABLE_THINGS: dict[str, tuple[Make, ...]] = {
         small.bottle,
     ),
     "bath": (bath.soap, wall.pile_of_towels, bath.paper_roll, small.bottle),
-    "meeting": (small.laptop, small.papers, small.cup, small.bottle, small.papers),
+    "meeting": (desktop.laptop, desktop.papers, small.cup, small.bottle, desktop.papers),
     "bed": (
-        small.clothes_heap,
-        lambda r, p: small.clothes_heap(r, p, 0.6),
+        clothes.clothes_heap,
+        lambda r, p: clothes.clothes_heap(r, p, 0.6),
         clothes.folded_pile,
-        small.book_stack,
+        desktop.book_stack,
         small.bag,
-        small.papers,
+        desktop.papers,
     ),
     "sofa": (
-        small.clothes_heap,
-        lambda r, p: small.clothes_heap(r, p, 0.5),
+        clothes.clothes_heap,
+        lambda r, p: clothes.clothes_heap(r, p, 0.5),
         clothes.folded_pile,
-        small.papers,
+        desktop.papers,
     ),
     "shelf": (small.carton, small.plant, small.vase, small.basket),
     "high": (small.carton, lambda r, p: small.carton(r, p, 1.3), small.bag, small.basket),
@@ -123,7 +124,7 @@ def dress(space: RoomSpace, rng: np.random.Generator, palette: Palette, is_offic
     lay_rugs(space, rng, palette)
     hang_ceiling_lamps(space, rng, palette, is_office)
     for placed in list(space.placed):
-        _load(space, placed.item, rng, palette)
+        load_things(space, placed.item, rng, palette)
 
 
 def _kind_of_top(item: Item, surface: Surface, room: str) -> str | None:
@@ -155,10 +156,10 @@ def _kind_of_top(item: Item, surface: Surface, room: str) -> str | None:
     return by_label.get(item.label)
 
 
-def _load(space: RoomSpace, item: Item, rng: np.random.Generator, palette: Palette) -> None:
+def load_things(space: RoomSpace, item: Item, rng: np.random.Generator, palette: Palette) -> None:
     """Stand things on an item and on what belongs to it; they become its children."""
     for child in list(item.children):
-        _load(space, child.item, rng, palette)
+        load_things(space, child.item, rng, palette)
     for surface in item.surfaces:
         kind = _kind_of_top(item, surface, space.room.name)
         if kind is None or surface.headroom_m < 0.05:

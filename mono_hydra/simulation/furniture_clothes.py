@@ -1,4 +1,4 @@
-"""Clothes as they lie and hang about: folded piles, garment racks.
+"""Clothes as they lie and hang about: heaps, folded piles, garment racks, laundry.
 
 Each function returns an item whose footprint is centred near the origin, standing on z = 0.
 """
@@ -9,11 +9,49 @@ import numpy as np
 
 from mono_hydra.simulation.items import Child, Item
 from mono_hydra.simulation.palette import Palette
-from mono_hydra.simulation.shapes import Shape, lathe, mound, rod, rounded_box
+from mono_hydra.simulation.shapes import Shape, lathe, mound, rod, rounded_box, solid
 from mono_hydra.types import F8
 
 GARMENT_GAP_M = 0.045
 RAIL_M = (1.45, 1.65)
+
+
+def clothes_heap(rng: np.random.Generator, palette: Palette, size: float = 0.4) -> Item:
+    """Crumpled clothes: a low dome with folds and a wavy rim."""
+    n_around, n_rings = 28, 7
+    angle = np.arange(n_around) * 2.0 * np.pi / n_around
+    rim = (
+        0.5
+        * size
+        * (
+            1.0
+            + sum(
+                rng.uniform(0.03, 0.09) * np.sin(k * angle + rng.uniform(0, 6)) for k in (2, 3, 5)
+            )
+        )
+    )
+    share = np.linspace(0.0, 1.0, n_rings + 1)[1:]
+    x = share[:, None] * rim * np.cos(angle)
+    y = 0.8 * share[:, None] * rim * np.sin(angle)
+    folds = sum(
+        np.sin(rng.uniform(14, 38) * x + rng.uniform(14, 38) * y + rng.uniform(0, 6))
+        for _ in range(4)
+    )
+    dome = np.sqrt(np.clip(1.0 - share**2, 0.0, 1.0))[:, None]
+    z = size * (0.26 * dome + 0.022 * folds * np.minimum(3.0 * dome, 1.0)) + 0.004
+    z[-1] = 0.0
+    top = np.array([[0.0, 0.0, size * 0.27], [0.0, 0.0, 0.0]])
+    vertices = np.concatenate([np.stack([x, y, np.maximum(z, 0.0)], axis=-1).reshape(-1, 3), top])
+    k, nxt, apex = np.arange(n_around), (np.arange(n_around) + 1) % n_around, n_around * n_rings
+    faces = [np.stack([np.full(n_around, apex), k, nxt], 1)]
+    for ring in range(n_rings - 1):
+        a, b = ring * n_around, (ring + 1) * n_around
+        faces += [np.stack([a + k, b + k, b + nxt], 1), np.stack([a + k, b + nxt, a + nxt], 1)]
+    last = (n_rings - 1) * n_around
+    faces.append(np.stack([np.full(n_around, apex + 1), last + nxt, last + k], 1))
+    return Item("clothes").add(
+        palette.accent(rng), solid(vertices, np.concatenate(faces).astype(np.int32))
+    )
 
 
 def folded_pile(rng: np.random.Generator, palette: Palette) -> Item:

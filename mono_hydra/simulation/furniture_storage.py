@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mono_hydra.simulation.furniture_small import books_row, random_prop
+from mono_hydra.simulation.furniture_desktop import books_row
+from mono_hydra.simulation.furniture_small import random_prop
 from mono_hydra.simulation.house import Material
 from mono_hydra.simulation.items import Child, Item, Surface
 from mono_hydra.simulation.palette import Palette

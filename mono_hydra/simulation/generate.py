@@ -1,97 +1,75 @@
 """A whole simulated sequence on disk: house, walk, inertial samples, images, truth.
 
-Every random choice comes from `seed`, split by the step's name, so that another texture never moves
-a wall. The folder gets its name when it is whole.
+The folder gets its name when it is whole.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import zlib
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from mono_hydra.errors import OutputError, SimulationError
-from mono_hydra.files.atomic import new_folder, write_text
-from mono_hydra.geometry import se3
-from mono_hydra.geometry.camera import camera_from_fov
-from mono_hydra.simulation import plan
-from mono_hydra.simulation.camera_effects import CameraEffects, CameraOptions
-from mono_hydra.simulation.checks import (
-    check_house,
-    check_imu,
-    check_walk,
-    check_written,
+from mono_hydra.errors import OutputError
+from mono_hydra.files.atomic import new_folder
+from mono_hydra.simulation.camera_effects import CameraEffects
+from mono_hydra.simulation.checks import check_written
+from mono_hydra.simulation.faults import (
+    FAULTS,
+    check_fault,
+    person_before,
+    span_of,
+    ticks_within,
+    turn_of,
+    with_fault,
 )
 from mono_hydra.simulation.free_space import free_space
 from mono_hydra.simulation.house import House
-from mono_hydra.simulation.imu import DEVICES, sense
-from mono_hydra.simulation.light import LightOptions
-from mono_hydra.simulation.render import Renderer, make_renderer
-from mono_hydra.simulation.scene import HouseScene, View
+from mono_hydra.simulation.journey import Journey, home_journey
+from mono_hydra.simulation.options import SimulateOptions, generator
+from mono_hydra.simulation.people import TICK_S, Agent, plan_people
+from mono_hydra.simulation.people_in_view import PeopleInView
+from mono_hydra.simulation.render import make_renderer
+from mono_hydra.simulation.replay import replay_journey
 from mono_hydra.simulation.sequence_files import (
     image_name,
-    write_frame,
     write_images_table,
     write_imu_table,
     write_sequence_card,
 )
-from mono_hydra.simulation.truth import MAX_RANGE_M, TruthCollector
+from mono_hydra.simulation.spoilt_files import spoil_files
+from mono_hydra.simulation.studio import Studio
+from mono_hydra.simulation.truth import DYNAMIC_IDS, MAX_RANGE_M, TruthCollector
 from mono_hydra.simulation.truth_files import (
     ROBOT_RADIUS_M,
     SCHEMA,
     camera_record,
     label_records,
+    write_agents,
     write_body,
     write_collected,
     write_json,
 )
-from mono_hydra.simulation.walk import Walk, WalkOptions, plan_walk
-from mono_hydra.types import F4, F8, Camera
+from mono_hydra.types import Camera
+
+__all__ = [
+    "DEMO",
+    "GENERATOR_VERSION",
+    "STAND_IN",
+    "SimulateOptions",
+    "Simulated",
+    "cache_folder",
+    "demo_sequence",
+    "simulate",
+    "stand_in_sequence",
+]
 
 GENERATOR_VERSION = 2  # raise it when the same seed gives other bytes
-HouseKind = Literal["flat", "office", "open_plan", "two_storey", "plain", "demo"]
 Progress = Callable[[str, float], None]  # step, share of the whole that is done
-WAITING_FRAMES = 4  # rendered but not yet written
-
-
-# exposure, white balance, noise and vignetting of an ordinary camera; no motion in the exposure
-STEADY_CAMERA = CameraOptions(max_shutter_s=0.0, readout_s=0.0, jpeg_quality=0)
-MOVING_CAMERA = CameraOptions(jpeg_quality=0)  # with motion blur and rolling shutter
-
-
-@dataclass(frozen=True)
-class SimulateOptions:
-    """What to simulate."""
-
-    seed: int = 0
-    kind: HouseKind = "flat"
-    n_rooms: int | None = None  # None: drawn by seed
-    width: int = 640
-    height: int = 480
-    fov_deg: float = 70.0
-    rate_hz: float = 15.0
-    imu_rate_hz: float = 200.0
-    duration_s: float | None = None
-    still_s: float = 2.0
-    imu_device: str = "tumvi"
-    time_offset_s: float = 0.0
-    name: str | None = None
-    stand_in: bool = False
-    camera: Camera | None = None  # instead of width, height and fov_deg
-    light: LightOptions | None = None  # fineness of the baked light
-    effects: CameraOptions = STEADY_CAMERA
-
-    def camera_model(self) -> Camera:
-        """The camera asked for."""
-        return self.camera or camera_from_fov(self.width, self.height, self.fov_deg)
 
 
 DEMO = SimulateOptions(seed=0, kind="demo", duration_s=70.0, name="demo")
@@ -115,62 +93,8 @@ class Simulated:
     summary: dict[str, Any]
 
 
-def generator(seed: int, step: str) -> np.random.Generator:
-    """The random numbers of one step of one seed."""
-    return np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(step.encode())]))
-
-
 def quiet(step: str, share: float) -> None:
     """Progress nobody looks at."""
-
-
-def draw_houses(options: SimulateOptions) -> Iterator[House]:
-    """The house asked for, then others of the same seed in case it does not serve.
-
-    Raises:
-        SimulationError: this kind or number of rooms cannot be built.
-    """
-    if options.kind == "plain":
-        yield plan.plain_house(options.n_rooms or 1)
-    elif options.kind == "demo":
-        yield plan.demo_house()
-    else:
-        yield from plan.draw_houses(options.seed, options.kind, options.n_rooms)
-
-
-def make_house_and_walk(options: SimulateOptions) -> tuple[HouseScene, Walk]:
-    """The first house of the seed with a walk that sees every room, and that walk.
-
-    Raises:
-        SimulationError: none of the seed's houses serves; names why the last one did not.
-    """
-    camera = options.camera_model()
-    walk_options = WalkOptions(duration_s=options.duration_s, still_s=options.still_s)
-    reason: SimulationError | None = None
-    try:
-        for house in draw_houses(options):
-            try:
-                check_house(house)
-                scene = HouseScene(house)
-                walk = plan_walk(scene, camera, walk_options, generator(options.seed, "walk"))
-                check_walk(house, walk, options.duration_s)
-                check_imu(walk.motion.body(_imu_stamps(walk, options), body_camera(options.seed)))
-            except SimulationError as error:
-                reason = error
-                continue
-            return scene, walk
-    except SimulationError as error:
-        raise reason or error from error
-    raise reason or SimulationError(f"simulation: no house of kind {options.kind}")
-
-
-def body_camera(seed: int) -> F8:
-    """T_body_camera (4, 4): body x forward, y left, z up; a few centimetres and a degree off."""
-    rng = generator(seed, "mount")
-    base = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
-    tilt = se3.exp_so3(np.deg2rad(rng.uniform(-1.0, 1.0, 3)))
-    arm = np.array([0.04, 0.02, 0.03]) + rng.uniform(-0.015, 0.015, 3)
-    return se3.from_rt(tilt @ base, arm)
 
 
 def simulate(
@@ -181,6 +105,8 @@ def simulate(
     Raises:
         SimulationError: the request cannot be met. OutputError: the folder cannot be written.
     """
+    if options.fault:
+        check_fault(options.fault, is_replay=options.replay is not None)
     progress("house", 0.0)
     with new_folder(out_dir) as folder:  # first of all: is there a place for it
         summary = _fill(folder, options, progress)
@@ -190,31 +116,72 @@ def simulate(
 
 def _fill(folder: Path, options: SimulateOptions, progress: Progress) -> dict[str, Any]:
     """Everything into an existing folder; returns the headline numbers."""
-    camera = options.camera_model()
-    scene, walk = make_house_and_walk(options)
-    house = scene.house
+    options, camera = with_fault(options), options.camera_model()
+    journey = (
+        replay_journey(options) if options.replay else home_journey(options, turn_of(options.fault))
+    )
+    scene, motion = journey.scene, journey.motion
     progress("light", 0.08)
-    renderer = make_renderer(house, options.seed, options=options.light, scene=scene)
-    n_frames = max(1, int(walk.motion.duration_s * options.rate_hz))
+    renderer = make_renderer(
+        scene.house, options.seed, options=options.light, time=journey.time, scene=scene
+    )
+    n_frames = max(1, int(motion.duration_s * options.rate_hz))
     stamps = np.round(np.arange(n_frames) / options.rate_hz, 6)
-    poses = walk.motion.camera(stamps).T_world
-    dense = walk.motion.camera(np.arange(0.0, walk.motion.duration_s, 0.02)).T_world[:, :3, 3]
+    poses = motion.camera(stamps).T_world
+    dense = motion.camera(np.arange(0.0, motion.duration_s, 0.02)).T_world[:, :3, 3]
     for name in ("images", "truth/depth", "truth/labels", "truth/instances"):
         (folder / name).mkdir(parents=True)
-    card = _write_sensors(folder, options, camera, walk, n_frames)
+    card = _write_sensors(folder, options, camera, journey, n_frames)
     progress("free space", 0.22)
     collector = TruthCollector(scene, camera, n_frames, free_space(scene, dense))
     effects = CameraEffects(camera, options.effects, generator(options.seed, "camera"))
-    _draw(folder, renderer, effects, walk, stamps, collector, progress)
+    span = (0.0, 0.0)
+    if options.fault:
+        span = span_of(options.fault, motion.duration_s, journey.turned_s)
+    people = PeopleInView(_agents(options, journey, span), renderer, camera)
+    studio = Studio(
+        renderer, effects, collector, motion, people, options.jpeg_quality,
+        options.fault, span, 1.0 / options.rate_hz,
+    )  # fmt: skip
+    studio.draw(folder, stamps, lambda done: progress("frames", 0.24 + 0.72 * done))
     files = [image_name(k) for k in range(n_frames)]
     write_images_table(folder / "images.csv", list(stamps), files)
     progress("truth", 0.96)
     summary = write_collected(folder / "truth", collector, stamps, poses, dense)
-    summary |= {"frames": n_frames, "duration_s": round(walk.motion.duration_s, 3)}
+    summary |= {"frames": n_frames, "duration_s": round(motion.duration_s, 3)}
     summary |= {"path_m": round(float(np.linalg.norm(np.diff(dense, axis=0), axis=1).sum()), 2)}
-    _write_meta(folder / "truth", options, house, card, summary)
+    write_agents(folder / "truth" / "agents.csv", [r for t in stamps for r in people.rows(t)])
+    events = []
+    if options.fault:
+        events = [{"kind": "fault", "t0": span[0], "t1": span[1], "id": options.fault}]
+    write_json(folder / "truth" / "events.json", events)
+    _write_meta(folder / "truth", options, scene.house, card, summary)
     check_written(folder, scene, camera, poses, collector.visibility())
+    if options.fault and FAULTS[options.fault].stage == "files":
+        spoil_files(folder, options.fault, span, generator(options.seed, "fault"))
     return summary
+
+
+def _agents(
+    options: SimulateOptions, journey: Journey, fault_s: tuple[float, float]
+) -> list[Agent]:
+    """Who walks about, and who stands before the lens if that is the fault."""
+    agents = _walkers(options, journey) if options.people else []
+    if options.fault == "person":
+        ticks = ticks_within(fault_s)
+        poses = journey.motion.camera(ticks).T_world
+        levels = np.array([r.floor_z_m for r in journey.scene.house.rooms])
+        below = levels[None] <= poses[:, 2, 3, None]  # of a two-storey house: the one stood on
+        floors = np.where(below, levels[None], levels.min()).max(axis=1)
+        agents.append(person_before(poses, ticks, DYNAMIC_IDS + len(agents), floors))
+    return agents
+
+
+def _walkers(options: SimulateOptions, journey: Journey) -> list[Agent]:
+    ticks = np.arange(0.0, journey.motion.duration_s + TICK_S, TICK_S)
+    centres = journey.motion.camera(ticks).T_world[:, :3, 3]
+    rng = generator(options.seed, "people")
+    return plan_people(journey.scene, centres, options.people, DYNAMIC_IDS, rng)
 
 
 def cache_folder() -> Path:
@@ -252,24 +219,15 @@ def _kept(name: str, options: SimulateOptions, progress: Progress) -> Path:
     return path
 
 
-def _imu_stamps(walk: Walk, options: SimulateOptions) -> F8:
-    n = int(walk.motion.duration_s * options.imu_rate_hz) + 1
-    return np.asarray(np.round(np.arange(n) / options.imu_rate_hz, 6))
-
-
 def _write_sensors(
-    folder: Path, options: SimulateOptions, camera: Camera, walk: Walk, n_frames: int
+    folder: Path, options: SimulateOptions, camera: Camera, journey: Journey, n_frames: int
 ) -> dict[str, Any]:
     """imu.csv, body.csv and sequence.yaml; returns the card."""
-    T_body_camera = body_camera(options.seed)
-    body = walk.motion.body(_imu_stamps(walk, options), T_body_camera)
-    noise = DEVICES[options.imu_device]
-    rng = generator(options.seed, "imu")
-    imu = sense(body, options.imu_rate_hz, noise, rng, options.time_offset_s)
-    write_imu_table(folder / "imu.csv", imu.samples)
-    write_body(folder / "truth" / "body.csv", body, imu)
+    write_imu_table(folder / "imu.csv", journey.imu.samples)
+    write_body(folder / "truth" / "body.csv", journey.body, journey.imu)
+    noise = journey.noise
     card: dict[str, Any] = {
-        "name": options.name or f"{options.kind}_{options.seed}",
+        "name": journey.name,
         "kind": "simulated",
         "stand_in": options.stand_in,
         "label_space": "nyu40",
@@ -277,9 +235,9 @@ def _write_sensors(
         "frames": n_frames,
         "rate_hz": options.rate_hz,
         "camera": camera_record(camera),
-        "T_body_camera": [[float(round(x, 12)) for x in row] for row in T_body_camera],
+        "T_body_camera": [[float(round(x, 12)) for x in row] for row in journey.T_body_camera],
         "imu": {
-            "rate_hz": options.imu_rate_hz,
+            "rate_hz": journey.imu_rate_hz,
             "gyro_noise": noise.gyro,
             "gyro_walk": noise.gyro_walk,
             "accel_noise": noise.accel,
@@ -291,52 +249,6 @@ def _write_sensors(
     return card
 
 
-def _draw(
-    folder: Path,
-    renderer: Renderer,
-    effects: CameraEffects,
-    walk: Walk,
-    stamps_s: F8,
-    collector: TruthCollector,
-    progress: Progress,
-) -> None:
-    """Render every frame; one thread develops and writes in order, one collects the truth."""
-    camera, poses = collector.camera, walk.motion.camera(stamps_s).T_world
-
-    def pose_at(stamp_s: float) -> F8:
-        return np.asarray(walk.motion.camera(np.array([stamp_s])).T_world[0])
-
-    def finish(frame: int, view: View, linear: F4) -> None:
-        rgb = effects.apply(linear, view.depth_m, float(stamps_s[frame]), pose_at)
-        write_frame(folder, frame, rgb, view.depth_m, view.labels, view.instances)
-
-    with ThreadPoolExecutor(1) as writer, ThreadPoolExecutor(1) as measurer:
-        waiting: deque[tuple[Future[None], Future[None]]] = deque()
-        for frame, T_world_camera in enumerate(poses):
-            view = renderer.scene.view(T_world_camera, camera)
-            linear = renderer.shade(view, T_world_camera, camera)
-            waiting.append(
-                (
-                    writer.submit(finish, frame, view, linear),
-                    measurer.submit(
-                        collector.add,
-                        frame,
-                        T_world_camera,
-                        view.depth_m,
-                        view.labels,
-                        view.instances,
-                    ),
-                )
-            )
-            while len(waiting) > WAITING_FRAMES:
-                for future in waiting.popleft():
-                    future.result()
-            progress("frames", 0.24 + 0.72 * (frame + 1) / len(poses))
-        for pair in waiting:
-            for future in pair:
-                future.result()
-
-
 def _write_meta(
     truth: Path,
     options: SimulateOptions,
@@ -344,8 +256,6 @@ def _write_meta(
     card: dict[str, Any],
     summary: dict[str, Any],
 ) -> None:
-    write_text(truth / "agents.csv", "stamp_s,id,label,x,y,z,yaw,length,width,height\n")
-    write_json(truth / "events.json", [])
     parts = sorted(p.stem for p in truth.iterdir())
     camera = card["camera"] | {
         "T_body_camera": card["T_body_camera"],
@@ -357,12 +267,12 @@ def _write_meta(
         "sequence": card["name"],
         "seed": options.seed,
         "generator_version": GENERATOR_VERSION,
-        "kind": options.kind,
+        "kind": house.kind if options.replay else options.kind,
         "redrawn": house.metadata.get("redrawn", 0),
         "unit": "m, s",
         "camera": camera,
         "rate_hz": options.rate_hz,
-        "imu_rate_hz": options.imu_rate_hz,
+        "imu_rate_hz": card["imu"]["rate_hz"],
         "max_range_m": MAX_RANGE_M,
         "robot_radius_m": ROBOT_RADIUS_M,
         "labels": label_records(),

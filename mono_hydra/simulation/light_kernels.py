@@ -348,7 +348,7 @@ def gather_rays(
 
 @njit(cache=True, nogil=True)
 def nearest_samples(
-    hit: I8,
+    hit: I4,
     uv: F4,
     rays: F4,
     normal: F4,
@@ -386,7 +386,7 @@ def nearest_samples(
 def gather(
     n_rays: int,
     found: I4,
-    hit: I8,
+    hit: I4,
     albedo: F4,
     emission: F4,
     see_emission: U1,

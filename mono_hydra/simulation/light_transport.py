@@ -86,7 +86,7 @@ class Surroundings:
     """What the hemisphere of each sample meets, and which samples are neighbours."""
 
     found: I4  # (S * n_rays,) sample hit, -1 nothing, -2 a back face
-    hits: I8  # (S * n_rays,) triangle hit
+    hits: I4  # (S * n_rays,) triangle hit
     buried: Bool  # (S,) inside something
     share: F4  # (S,) how much a sample mixes with its neighbours in one step
     low: I8  # (E,) pairs of neighbours
@@ -236,10 +236,10 @@ def _surroundings(
 
 def _hemispheres(
     scene: HouseScene, lattice: Lattice, casters: Casters, n_rays: int
-) -> tuple[I4, I8, F4]:
+) -> tuple[I4, I4, F4]:
     """Sample and triangle that each ray meets; per sample the harmonic mean distance (S,)."""
     n = len(lattice.points_m)
-    found, hits = np.empty(n * n_rays, np.int32), np.empty(n * n_rays, np.int64)
+    found, hits = np.empty(n * n_rays, np.int32), np.empty(n * n_rays, np.int32)
     room_m = np.empty(n, np.float32)
     step = max(1, RAY_CHUNK // n_rays)
     for first in range(0, n, step):

@@ -10,6 +10,7 @@ from mono_hydra.simulation import fixtures, outlines
 from mono_hydra.simulation import furniture_bath as bath
 from mono_hydra.simulation import furniture_beds as beds
 from mono_hydra.simulation import furniture_clothes as clothes
+from mono_hydra.simulation import furniture_desktop as desktop
 from mono_hydra.simulation import furniture_kitchen as kitchen
 from mono_hydra.simulation import furniture_seating as seating
 from mono_hydra.simulation import furniture_small as small
@@ -248,15 +249,15 @@ def _desk_set(
     mid = float(rng.uniform(-0.12, 0.12))
     if with_screen and rng.random() < 0.6:
         desk.children.append(
-            Child(small.monitor(rng, palette), mid, high[1] - 0.15, top.z_m, rng.normal(0, 0.05))
+            Child(desktop.monitor(rng, palette), mid, high[1] - 0.15, top.z_m, rng.normal(0, 0.05))
         )
         desk.children.append(
-            Child(small.keyboard(rng, palette), mid, high[1] - 0.46, top.z_m, rng.normal(0, 0.04))
+            Child(desktop.keyboard(rng, palette), mid, high[1] - 0.46, top.z_m, rng.normal(0, 0.04))
         )
         busy = 0.36
     else:
         desk.children.append(
-            Child(small.laptop(rng, palette), mid, 0.02, top.z_m, rng.normal(0, 0.1))
+            Child(desktop.laptop(rng, palette), mid, 0.02, top.z_m, rng.normal(0, 0.1))
         )
         busy = 0.26
     for x0, x1 in ((top.x0_m, mid - busy), (mid + busy, top.x1_m)):
@@ -560,20 +561,20 @@ def loose_things(space: RoomSpace, rng: np.random.Generator, palette: Palette) -
             lambda r, p: small.carton(r, p, 1.7),
             small.shoes,
             lambda r, p: small.carton(r, p, 1.5),
-            lambda r, p: small.clothes_heap(r, p, 0.45),
+            lambda r, p: clothes.clothes_heap(r, p, 0.45),
         ),
         "bedroom": (
-            lambda r, p: small.clothes_heap(r, p, 0.6),
+            lambda r, p: clothes.clothes_heap(r, p, 0.6),
             small.bag,
             small.shoes,
             lambda r, p: small.carton(r, p, 1.6),
             small.toy,
-            lambda r, p: small.clothes_heap(r, p, 0.5),
+            lambda r, p: clothes.clothes_heap(r, p, 0.5),
         ),
-        "bathroom": (small.clothes_heap, bath.paper_roll),
+        "bathroom": (clothes.clothes_heap, bath.paper_roll),
         "corridor": (small.shoes, small.bag, small.shoes),
-        "study": (small.bag, small.carton, small.book_stack),
-        "office": (small.bag, small.carton, small.book_stack),
+        "study": (small.bag, small.carton, desktop.book_stack),
+        "office": (small.bag, small.carton, desktop.book_stack),
         "open space": (small.bag, small.carton, small.bag),
         "kitchen": (small.carton, small.bottle, small.bag),
         "storage": (lambda r, p: small.carton(r, p, 1.7), small.bag, small.shoes),

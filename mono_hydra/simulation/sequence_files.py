@@ -45,7 +45,15 @@ def image_name(frame: int) -> str:
     return f"images/{frame:06d}.jpg"
 
 
-def write_frame(folder: Path, frame: int, rgb: U1, depth_m: F4, labels: U1, instances: Any) -> None:
+def write_frame(
+    folder: Path,
+    frame: int,
+    rgb: U1,
+    depth_m: F4,
+    labels: U1,
+    instances: Any,
+    jpeg_quality: int = JPEG_QUALITY,
+) -> None:
     """One frame's image and its true images, below the sequence folder.
 
     Raises:
@@ -60,7 +68,7 @@ def write_frame(folder: Path, frame: int, rgb: U1, depth_m: F4, labels: U1, inst
         cv2.IMWRITE_PNG_STRATEGY_RLE,
     ]
     truth, name = folder / "truth", f"{frame:06d}.png"
-    jpeg = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    jpeg = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality]
     _write(folder / image_name(frame), np.ascontiguousarray(rgb[..., ::-1]), jpeg)
     _write(truth / "depth" / name, depth, png)
     _write(truth / "labels" / name, labels, png)

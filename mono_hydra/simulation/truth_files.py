@@ -73,6 +73,16 @@ def write_body(path: Path, body: MotionState, imu: SensedImu) -> None:
     write_table(path, "stamp_s,px,py,pz,qx,qy,qz,qw,vx,vy,vz,bgx,bgy,bgz,bax,bay,baz", rows, 10)
 
 
+def write_agents(path: Path, rows: list[list[float]]) -> None:
+    """agents.csv: upright boxes of moving things; `rows` as the header says."""
+    header = "stamp_s,id,label,x,y,z,yaw,length,width,height"
+    lines = [
+        ",".join([f"{r[0]:.6f}", f"{r[1]:.0f}", f"{r[2]:.0f}", *(f"{x:.6f}" for x in r[3:])])
+        for r in rows
+    ]
+    write_text(path, "\n".join([header, *lines]) + "\n")
+
+
 def write_mesh_truth(path: Path, scene: HouseScene) -> None:
     """mesh.ply: the static world at t = 0."""
     vertex = {k: scene.vertices_m[:, i] for i, k in enumerate("xyz")}

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from mono_hydra.errors import SimulationError
-from mono_hydra.simulation import generate
+from mono_hydra.simulation import journey
 from mono_hydra.simulation.checks import check_walk
-from mono_hydra.simulation.generate import SimulateOptions, make_house_and_walk
+from mono_hydra.simulation.journey import make_house_and_walk
+from mono_hydra.simulation.options import SimulateOptions
 from mono_hydra.simulation.plain import plain_house
 from mono_hydra.simulation.walk import CAMERA_CLEARANCE_M
 
-FEW = [("flat", None, 301), ("open_plan", None, 300), ("two_storey", 6, 2)]
+FEW = [("flat", 4, 301), ("two_storey", 6, 2)]
 MANY = [
     *(("flat", None, seed) for seed in range(300, 331)),
     *(("open_plan", None, seed) for seed in range(300, 306)),
@@ -49,8 +50,8 @@ def test_a_home_that_no_walk_serves_is_redrawn(monkeypatch):
         if len(calls) == 1:
             raise SimulationError("the walk misses a room")
 
-    monkeypatch.setattr(generate, "draw_houses", lambda options: iter([plain_house(1)] * 2))
-    monkeypatch.setattr(generate, "check_walk", refuse_first)
+    monkeypatch.setattr(journey, "draw_houses", lambda options: iter([plain_house(1)] * 2))
+    monkeypatch.setattr(journey, "check_walk", refuse_first)
     scene, _ = make_house_and_walk(SimulateOptions(kind="plain", width=64, height=48))
     assert len(calls) == 2
     assert scene.house is calls[1]
@@ -60,7 +61,7 @@ def test_the_reason_is_named_when_no_home_serves(monkeypatch):
     def refuse(house, walk, limit_s):
         raise SimulationError("the walk misses room 1 (bedroom)")
 
-    monkeypatch.setattr(generate, "draw_houses", lambda options: iter([plain_house(1)]))
-    monkeypatch.setattr(generate, "check_walk", refuse)
+    monkeypatch.setattr(journey, "draw_houses", lambda options: iter([plain_house(1)]))
+    monkeypatch.setattr(journey, "check_walk", refuse)
     with pytest.raises(SimulationError, match="misses room 1"):
         make_house_and_walk(SimulateOptions(kind="plain", width=64, height=48))

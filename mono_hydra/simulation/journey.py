@@ -1,0 +1,122 @@
+"""What a sequence is rendered from: a scene, a motion through it, and what its IMU says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from mono_hydra.errors import SimulationError
+from mono_hydra.geometry import se3
+from mono_hydra.simulation import plan
+from mono_hydra.simulation.checks import check_house, check_imu, check_walk
+from mono_hydra.simulation.house import House
+from mono_hydra.simulation.imu import DEVICES, ImuNoise, SensedImu, sense
+from mono_hydra.simulation.light import TimeOfDay
+from mono_hydra.simulation.motion import MotionState
+from mono_hydra.simulation.options import SimulateOptions, generator
+from mono_hydra.simulation.scene import HouseScene
+from mono_hydra.simulation.walk import Turn, Walk, WalkOptions, plan_walk
+from mono_hydra.types import F8
+
+
+class Path3D(Protocol):
+    """A camera's path; stamps outside 0..`duration_s` hold its ends."""
+
+    duration_s: float
+
+    def camera(self, stamps_s: F8) -> MotionState:
+        """Motion of the camera."""
+
+
+@dataclass(frozen=True, eq=False)
+class Journey:
+    """Everything that is fixed before the first image is drawn."""
+
+    scene: HouseScene
+    motion: Path3D
+    body: MotionState  # at the inertial samples' true times
+    imu: SensedImu
+    noise: ImuNoise
+    T_body_camera: F8  # (4, 4)
+    imu_rate_hz: float
+    name: str
+    time: TimeOfDay | None = None  # of the light; None: drawn by the seed
+    turned_s: tuple[float, float] | None = None  # when a turn that was asked for happens
+
+
+def home_journey(options: SimulateOptions, turn: Turn | None = None) -> Journey:
+    """A walk through the home asked for.
+
+    Raises:
+        SimulationError: the request cannot be met.
+    """
+    scene, walk = make_house_and_walk(options, turn)
+    T_body_camera = body_camera(options.seed)
+    body = walk.motion.body(_imu_stamps(walk, options), T_body_camera)
+    noise = DEVICES[options.imu_device]
+    rng = generator(options.seed, "imu")
+    imu = sense(body, options.imu_rate_hz, noise, rng, options.time_offset_s)
+    name = options.name or f"{options.kind}_{options.seed}"
+    return Journey(
+        scene, walk.motion, body, imu, noise, T_body_camera, options.imu_rate_hz, name,
+        turned_s=walk.turned_s,
+    )  # fmt: skip
+
+
+def draw_houses(options: SimulateOptions) -> Iterator[House]:
+    """The house asked for, then others of the same seed in case it does not serve.
+
+    Raises:
+        SimulationError: this kind or number of rooms cannot be built.
+    """
+    if options.kind == "plain":
+        yield plan.plain_house(options.n_rooms or 1)
+    elif options.kind == "demo":
+        yield plan.demo_house()
+    else:
+        yield from plan.draw_houses(options.seed, options.kind, options.n_rooms)
+
+
+def make_house_and_walk(
+    options: SimulateOptions, turn: Turn | None = None
+) -> tuple[HouseScene, Walk]:
+    """The first house of the seed with a walk that sees every room, and that walk.
+
+    Raises:
+        SimulationError: none of the seed's houses serves; names why the last one did not.
+    """
+    camera = options.camera_model()
+    walk_options = WalkOptions(duration_s=options.duration_s, still_s=options.still_s, turn=turn)
+    reason: SimulationError | None = None
+    try:
+        for house in draw_houses(options):
+            try:
+                check_house(house)
+                scene = HouseScene(house)
+                walk = plan_walk(scene, camera, walk_options, generator(options.seed, "walk"))
+                check_walk(house, walk, options.duration_s)
+                check_imu(walk.motion.body(_imu_stamps(walk, options), body_camera(options.seed)))
+            except SimulationError as error:
+                reason = error
+                continue
+            return scene, walk
+    except SimulationError as error:
+        raise reason or error from error
+    raise reason or SimulationError(f"simulation: no house of kind {options.kind}")
+
+
+def body_camera(seed: int) -> F8:
+    """T_body_camera (4, 4): body x forward, y left, z up; a few centimetres and a degree off."""
+    rng = generator(seed, "mount")
+    base = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+    tilt = se3.exp_so3(np.deg2rad(rng.uniform(-1.0, 1.0, 3)))
+    arm = np.array([0.04, 0.02, 0.03]) + rng.uniform(-0.015, 0.015, 3)
+    return se3.from_rt(tilt @ base, arm)
+
+
+def _imu_stamps(walk: Walk, options: SimulateOptions) -> F8:
+    n = int(walk.motion.duration_s * options.imu_rate_hz) + 1
+    return np.asarray(np.round(np.arange(n) / options.imu_rate_hz, 6))
