@@ -26,6 +26,7 @@ class ClassSize:
     stands: Literal["floor", "wall", "any"]
     hidden_gap_m: float = 0.0  # an unseen underside this far above the floor reaches it
     stacked_gap_m: float = 0.0  # parts above one another with at most this gap are one
+    group_gap_m: float = 0.0  # pieces beside one another with at most this gap are one
     backed: bool = False  # usually stands with its back to a wall
 
     def is_fragment(self, size_m: F8, factor: float = 0.75) -> bool:
