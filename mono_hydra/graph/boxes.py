@@ -125,6 +125,26 @@ def gap_between(a: Box, b: Box) -> tuple[F8, float, float]:
     return best
 
 
+def around(a: Box, b: Box) -> Box:
+    """The box around two boxes, turned like the first."""
+    R = rotation_2d(a.yaw_rad)
+    plan = np.vstack([corners(a), corners(b)]) @ R
+    half = np.array([a.size_m[2], b.size_m[2]]) / 2
+    z = np.array([a.center_m[2], b.center_m[2]])
+    low = np.array([*plan.min(axis=0), (z - half).min()])
+    high = np.array([*plan.max(axis=0), (z + half).max()])
+    return box_of_limits(low, high, a.yaw_rad)
+
+
+def common_share(a: Box, b: Box) -> float:
+    """About the share of the smaller of two boxes that lies in the other (on a grid of 6^3)."""
+    small, large = (a, b) if np.prod(a.size_m) <= np.prod(b.size_m) else (b, a)
+    step = (np.arange(6) + 0.5) / 6 - 0.5
+    grid = np.stack(np.meshgrid(step, step, step), axis=-1).reshape(-1, 3) * small.size_m
+    grid[:, :2] = grid[:, :2] @ rotation_2d(small.yaw_rad).T
+    return float(contains(large, grid + small.center_m).mean())
+
+
 def aligned_bounds(box: Box) -> Box:
     """The world-aligned box around a turned box."""
     plan = corners(box)

@@ -30,6 +30,7 @@ class ClassSize:
     stacked_gap_m: float = 0.0  # parts above one another with at most this gap are one
     backed: bool = False  # usually stands with its back to a wall
     group_gap_m: float = 0.0  # pieces with at most this gap are counted as one, as a heap is
+    unsure_gap_m: float = 0.0  # the same where depth is uncertain
 
     def is_fragment(self, size_m: F8, factor: float = 0.75) -> bool:
         """Whether something is probably a part.

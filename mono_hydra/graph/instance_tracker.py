@@ -296,7 +296,7 @@ class InstanceTracker:
             if self._together[pair] < 2 or self._together[pair] <= self._apart.get(pair, 0):
                 continue
             if self.may_be_one(a, b):
-                self._join(a, b)
+                self.join(a, b)
                 touched |= {a, b}
         return touched
 
@@ -306,7 +306,8 @@ class InstanceTracker:
         size = self._sizes[first.label]
         return size.fits(union_box(first, second).size_m, 0.05 + first.noise_m)
 
-    def _join(self, kept: int, gone: int) -> None:
+    def join(self, kept: int, gone: int) -> None:
+        """Make two instances one."""
         self.instances[kept].absorb(self.instances.pop(gone))
         self._set_bounds(self.instances[kept])
         self._bounds[gone] = np.inf
@@ -332,7 +333,7 @@ class InstanceTracker:
             whole = self._host_of(piece, reach, is_fragment)
             if whole is not None:
                 kept, gone = (whole, index) if whole < index else (index, whole)
-                self._join(kept, gone)
+                self.join(kept, gone)
                 changed |= {kept, gone}
         return changed
 
@@ -349,7 +350,7 @@ class InstanceTracker:
         for a in sorted(self.instances):
             for b in self._near(a) if a in self.instances else []:
                 if b in self.instances and self.may_be_one(a, b) and self._touch(a, b):
-                    self._join(a, b)
+                    self.join(a, b)
         return before - self.instances.keys()
 
     def _near(self, index: int) -> list[int]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from mono_hydra.config import ObjectsConfig
 from mono_hydra.graph.box_fit import fit_to_outlines
-from mono_hydra.graph.boxes import aligned_bounds, contains
+from mono_hydra.graph.boxes import aligned_bounds, around, common_share, contains
 from mono_hydra.graph.class_sizes import load_class_sizes
 from mono_hydra.graph.instance import VOXEL_M, Instance
 from mono_hydra.graph.instance_tracker import InstanceTracker
@@ -33,6 +33,7 @@ UNSURE_OWN_SHARE = 0.05  # the same where depth is uncertain and voxels miss the
 RIVAL_SHARE = 1.0  # of another object's label, against its own, that makes it a mistake
 MAT_HEIGHT_M = 0.10  # classes never higher than this lie flat
 INSIDE_SHARE = 0.6  # of an object's points in a better known one's box that make it a part of it
+PIECES_SHARE = 0.3  # of the smaller box in the larger one that makes both one thing
 SURE_INSIDE = 0.88  # confidence from which a thing inside a much larger one is a thing of its own
 SURE_OVERLAPPING = 0.93  # the same inside one that is hardly larger
 MIN_SURENESS = 0.65  # a label less probable than this makes no object
@@ -91,7 +92,32 @@ class ObjectsBuilder:
         gone = self._tracker.settle()
         for index in sorted(gone | self._tracker.instances.keys()):
             self._publish(index)
+        while (pair := self._pieces_of_one()) is not None:
+            self._tracker.join(*pair)
+            for index in pair:
+                self._publish(index)
         return self._without_doubtful()
+
+    def _pieces_of_one(self) -> tuple[int, int] | None:
+        """Two objects of one class that lie in each other, or nearly touch as its pieces do."""
+        unsure = [i for i in sorted(self._published) if self._tracker.instances[i].is_uncertain]
+        for n, a in enumerate(unsure):
+            for b in unsure[n + 1 :]:
+                first, second = self._published[a], self._published[b]
+                if first.label == second.label and self._are_pieces(a, b):
+                    return a, b
+        return None
+
+    def _are_pieces(self, a: int, b: int) -> bool:
+        first, second = self._published[a], self._published[b]
+        gap_m = self._sizes[first.label].unsure_gap_m
+        apart = np.abs(first.aabb.center_m - second.aabb.center_m)
+        if (apart > (first.aabb.size_m + second.aabb.size_m) / 2 + gap_m).any():
+            return False
+        if gap_m == 0.0 and common_share(first.box, second.box) < PIECES_SHARE:
+            return False
+        # fitted boxes: their points smear, and seem too large for one object
+        return self._sizes[first.label].fits(around(first.box, second.box).size_m, 0.05)
 
     def is_parted(self, first: Box, second: Box) -> bool:
         """Whether a wall stands between two boxes beside each other."""

@@ -10,15 +10,16 @@ import pytest
 from mono_hydra.config import ObjectsConfig
 from mono_hydra.graph import box_fit_kernels as kernels
 from mono_hydra.graph import object_kernels
-from mono_hydra.graph.objects import ObjectsBuilder
+from mono_hydra.graph.boxes import around, common_share, contains, corners
+from mono_hydra.graph.objects import RENEWED_PER_STEP, ObjectsBuilder
 from mono_hydra.graph.outlines import rim_rays
-from mono_hydra.graph.scene_graph import ObjectAttributes
+from mono_hydra.graph.scene_graph import Box, ObjectAttributes
 from mono_hydra.labels import load_label_space
 from mono_hydra.types import F8, Keyframe
 from tests.graph.object_world import FLOOR, Body, keyframe, look_at
 
 SPACE = load_label_space("nyu40")
-TABLE, CHAIR, PICTURE = 7, 5, 11
+TABLE, CHAIR, MAT = 7, 5, 20
 
 
 def uncertain(view: Keyframe, factor: float) -> Keyframe:
@@ -158,3 +159,50 @@ def test_extreme_pixels_of_an_upright_view_are_the_image_bounds() -> None:
     left, right, low, high = pixel[0]
     assert (left[1], right[1], low[0], high[0]) == (12, 19, 10, 5)
     assert (pixel[1] == -1).all()
+
+
+def test_common_share_of_boxes() -> None:
+    large = Box(np.array([0.0, 0.0, 0.5]), np.array([2.0, 1.0, 1.0]), 0.4)
+    inner = Box(np.array([0.0, 0.0, 0.5]), np.array([0.5, 0.5, 0.5]), 1.1)
+    along = np.array([np.cos(0.4), np.sin(0.4), 0.0])
+    half_out = Box(large.center_m + 1.0 * along, np.array([0.6, 0.6, 0.6]), 0.4)
+    assert common_share(large, inner) == 1.0
+    assert common_share(half_out, large) == 0.5
+    assert common_share(large, Box(large.center_m + 3.0 * along, inner.size_m)) == 0.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_box_around_two_boxes_holds_both_and_no_more(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = (Box(rng.uniform(-1, 1, 3), rng.uniform(0.1, 1, 3), rng.uniform(0, 3)) for _ in "ab")
+    whole = around(a, b)
+    plan = np.vstack([corners(a), corners(b)])
+    points = np.column_stack([plan, np.full(8, whole.center_m[2])])
+    assert contains(whole, points, 1e-9).all()
+    assert not contains(whole, points, -1e-3).all()
+    assert around(a, a).size_m == pytest.approx(a.size_m)
+
+
+def test_pieces_of_one_uncertain_mat_are_joined_but_two_chairs_are_not() -> None:
+    left = Body(MAT, (-0.9, -0.4, 0.0), (-0.1, 0.4, 0.02))
+    right = Body(MAT, (0.1, -0.4, 0.0), (0.9, 0.4, 0.02))
+    chairs = [Body(CHAIR, (x, 0.7, 0.0), (x + 0.45, 1.15, 0.85)) for x in (-0.6, 0.15)]
+    found = build(fan([left, right, *chairs], 1.0))
+    assert sorted(a.label_name for a in found.values()) == ["chair", "chair", "floor mat"]
+
+
+def test_a_view_renews_few_objects_and_all_in_their_turn() -> None:
+    things = [
+        Body(CHAIR, (x, y, 0.0), (x + 0.4, y + 0.4, 0.85))
+        for x in (-0.9, 0.3)
+        for y in (-1.3, -0.4, 0.5)
+    ]
+    views = fan(things, 1.0)
+    builder = ObjectsBuilder(ObjectsConfig(), SPACE, 0.05)
+    published: dict[int, ObjectAttributes] = {}
+    for k in range(14):
+        view = replace(views[k % 8], id=k, stamp_s=0.25 * k)
+        now = builder.step(view, [], {}.__getitem__, {})
+        assert sum(published.get(i) is not a for i, a in now.items()) <= RENEWED_PER_STEP
+        published = now
+    assert set(published) == set(builder.finish())
