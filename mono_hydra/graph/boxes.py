@@ -159,3 +159,24 @@ def contains(box: Box, points_m: F8, margin_m: float = 0.0) -> Bool:
     plan = local[:, :2] @ rotation_2d(box.yaw_rad)
     inside = (np.abs(plan) <= box.size_m[:2] / 2 + margin_m).all(axis=1)
     return np.asarray(inside & (np.abs(local[:, 2]) <= box.size_m[2] / 2 + margin_m))
+
+
+def touching(first: Box, second: Box, gap_m: float, share: float) -> bool:
+    """Whether two upright boxes lie side by side, or in each other, over a share of a side.
+
+    Along one axis of the first box they are at most `gap_m` apart; across it, the common area is at
+    least `share` of the smaller of the two sides.
+    """
+    plan = corners(second) @ rotation_2d(first.yaw_rad)
+    half_m = second.size_m[2] / 2
+    low = np.array([*plan.min(axis=0), second.center_m[2] - half_m])
+    high = np.array([*plan.max(axis=0), second.center_m[2] + half_m])
+    own_low, own_high = limits_of_box(first)
+    common = np.minimum(high, own_high) - np.maximum(low, own_low)  # negative: the gap between
+    for axis in range(3):
+        across = [k for k in range(3) if k != axis]
+        sides = [np.prod(np.maximum(s[across], THIN_M)) for s in (high - low, own_high - own_low)]
+        area = np.prod(np.maximum(common[across], 0.0))
+        if common[axis] >= -gap_m and area >= share * min(sides):
+            return True
+    return False

@@ -13,6 +13,8 @@ from mono_hydra.errors import LabelError
 from mono_hydra.labels import LabelSpace
 from mono_hydra.types import F8
 
+PLATE_SHARE = 0.4  # of the least size; what is thinner is a part of something
+BULKY_M = 0.6  # least length of furniture that no view shows as a plate
 THIN_M = 0.02
 LEAST_SHARE, SECOND_SHARE = 0.6, 0.9  # of the least size of the class, on the worst two axes
 
@@ -26,12 +28,29 @@ class ClassSize:
     stands: Literal["floor", "wall", "any"]
     hidden_gap_m: float = 0.0  # an unseen underside this far above the floor reaches it
     stacked_gap_m: float = 0.0  # parts above one another with at most this gap are one
-    group_gap_m: float = 0.0  # pieces beside one another with at most this gap are one
+    piece_gap_m: float = 0.0  # the same between pieces of one thing whose depth is uncertain
     backed: bool = False  # usually stands with its back to a wall
+    group_gap_m: float = 0.0  # pieces with at most this gap are counted as one, as a heap is
 
     def is_fragment(self, size_m: F8, factor: float = 0.75) -> bool:
-        """Whether something is probably a part: on two axes below `factor` of the least size."""
-        return bool(np.count_nonzero(_sorted(size_m) < factor * self.least_m) >= 2)
+        """Whether something is probably a part.
+
+        On two axes below `factor` of the least size, or a strip of something that hangs on a wall,
+        or a mere plate of something bulky: the headboard of a bed. Of furniture with its back to a
+        wall the front alone may be seen, which is a plate as well.
+        """
+        sides = _sorted(size_m)
+        if np.count_nonzero(sides < factor * self.least_m) >= 2:
+            return True
+        thin = sides < PLATE_SHARE * self.least_m
+        if self.stands == "wall":
+            return bool(thin[0] or thin[2])
+        is_bulky = self.stands == "floor" and self.least_m[0] >= BULKY_M and not self.backed
+        return bool(is_bulky and thin[1])
+
+    def is_plate(self, size_m: F8) -> bool:
+        """Whether something that stands on the floor is far too thin, its unseen back included."""
+        return self.stands == "floor" and bool(_sorted(size_m)[1] < PLATE_SHARE * self.least_m[1])
 
     def is_implausible(self, size_m: F8) -> bool:
         """Whether a whole object is hardly ever as small: on one axis, or a little on two.

@@ -81,6 +81,7 @@ class Instance:
     votes_whole: int = 0  # views that show it as one piece
     votes_split: int = 0  # views that show two pieces with a gap
     n_checked: int = 0  # voxels when it was last tried to be cut
+    n_hosted: int = 0  # voxels when it was last tried to be joined with what it is a part of
     crop_rgb: U1 | None = None
     crop_score: float = 0.0
     _rough_box: Box | None = None
@@ -128,9 +129,8 @@ class Instance:
         counts[:, HITS] = 1
         counts[:, WEIGHT] = observation.precision
         self._merge(keys, counts)
-        self.coarse_keys = np.union1d(self.coarse_keys, unique_keys(points, COARSE_M))
-        self.low_m = np.minimum(self.low_m, points.min(axis=0))
-        self.high_m = np.maximum(self.high_m, points.max(axis=0))
+        self.coarse_keys = kernels.union_sorted(self.coarse_keys, unique_keys(points, COARSE_M))
+        kernels.grow_bounds(points, self.low_m, self.high_m)
 
     def absorb(self, other: Instance) -> None:
         """Take over all views and voxels of another instance."""

@@ -16,6 +16,7 @@ import numpy as np
 from mono_hydra.config import ObjectsConfig
 from mono_hydra.geometry import se3
 from mono_hydra.graph import object_kernels as kernels
+from mono_hydra.graph.boxes import touching
 from mono_hydra.graph.class_sizes import ClassSize
 from mono_hydra.graph.instance import (
     COARSE_M,
@@ -35,9 +36,12 @@ MIN_SHARED_VOXELS = 8
 KNOWN_SHARE = 0.7  # error of a surface that several views agree on, against its best view's
 ALIGN_FROM_M = 0.03  # views whose points are more uncertain are moved onto the known surface
 SEARCH_M = 0.15
+GROWN_SHARE = 0.9  # an instance that has hardly grown since is not looked at again
 LARGE_PART_SHARE = 0.12  # of the voxels
 GAP_VOXELS = 300  # of each of two instances, to find the gap between them
 CROP_PX = 96
+TOUCH_M = 0.05  # things of one class nearer than this over a good part of a side are one
+TOUCH_SHARE = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -316,13 +320,14 @@ class InstanceTracker:
         changed: set[int] = set()
         for index in sorted(touched):
             piece = self.instances.get(index)
-            if piece is None or not len(piece.coarse_keys):
+            if piece is None or piece.n_hosted >= GROWN_SHARE * len(piece.keys):
                 continue
+            piece.n_hosted = len(piece.keys)
             size, box = self._sizes[piece.label], piece.rough_box()
             if box is None:
                 continue
             is_fragment = size.is_fragment(box.size_m)
-            if size.stacked_gap_m == 0.0 and not is_fragment:
+            if max(size.stacked_gap_m, size.group_gap_m) == 0.0 and not is_fragment:
                 continue
             reach = max(size.stacked_gap_m, 0.2 if size.stands == "floor" else 0.06)
             whole = self._host_of(piece, reach, is_fragment)
@@ -331,6 +336,37 @@ class InstanceTracker:
                 self.join(kept, gone)
                 changed |= {kept, gone}
         return changed
+
+    def settle(self) -> set[int]:
+        """Join what is one thing by the way people count; returns the ids that are gone.
+
+        Two instances of one label are one where they touch along a good part of a side, as kitchen
+        cabinets in a run do, and where one lies in the other.
+        """
+        before = set(self.instances)
+        for piece in self.instances.values():
+            piece.n_hosted = 0
+        self._take_in_fragments(before)
+        for a in sorted(self.instances):
+            for b in self._near(a) if a in self.instances else []:
+                if b in self.instances and self.may_be_one(a, b) and self._touch(a, b):
+                    self.join(a, b)
+        return before - self.instances.keys()
+
+    def _near(self, index: int) -> list[int]:
+        """Higher ids of the same label within a small gap, ascending."""
+        bounds, own = self._bounds[: self._next_id], self._bounds[index]
+        near = (bounds[:, :3] <= own[3:] + TOUCH_M).all(axis=1)
+        near &= (bounds[:, 3:] >= own[:3] - TOUCH_M).all(axis=1) & np.isfinite(bounds[:, 0])
+        label = self.instances[index].label
+        found = [int(i) for i in np.flatnonzero(near) if i > index]
+        return [i for i in found if self.instances[i].label == label]
+
+    def _touch(self, a: int, b: int) -> bool:
+        first, second = self.instances[a].rough_box(), self.instances[b].rough_box()
+        if first is None or second is None:
+            return False
+        return touching(first, second, TOUCH_M, TOUCH_SHARE)
 
     def _host_of(self, piece: Instance, reach_m: float, is_fragment: bool) -> int | None:
         """The nearest instance of the same label that a piece completes.
@@ -348,7 +384,9 @@ class InstanceTracker:
                 continue
             gap = kernels.nearest_within(points, _thinned(other), reach_m, COARSE_M)
             over = _plan_overlap(piece, other) >= 0.6
-            if gap > (reach_m if over else min(reach_m, 0.12) if is_fragment else -1.0):
+            beside = min(reach_m, 0.12) if is_fragment else -1.0
+            beside = max(beside, self._sizes[piece.label].group_gap_m or -1.0)
+            if gap > (max(reach_m, beside) if over else beside):
                 continue
             if (best is None or gap < best[0]) and self.may_be_one(piece.id, index):
                 best = (float(gap), index)
@@ -387,7 +425,7 @@ class InstanceTracker:
             return set()
         centers = instance.centers_m()
         is_second = np.zeros(len(centers), np.bool_)
-        kernels.nearer_set(centers, first_m, second_m, is_second)
+        kernels.nearer_set(centers, first_m[::4], second_m[::4], is_second)
         size = self._sizes[instance.label]
         for part in (is_second, ~is_second):
             solid = part & instance.solid()
@@ -403,12 +441,12 @@ class InstanceTracker:
         changed: set[int] = set()
         for index in sorted(touched):
             instance = self.instances.get(index)
-            if instance is None or instance.n_checked >= 0.9 * len(instance.keys):
+            if instance is None or instance.n_checked >= GROWN_SHARE * len(instance.keys):
                 continue
+            instance.n_checked = len(instance.keys)
             box = instance.rough_box()
             if box is None or self._sizes[instance.label].fits(box.size_m, 0.08 + instance.noise_m):
                 continue
-            instance.n_checked = len(instance.keys)
             is_second = self._part_across_gap(instance)
             if is_second is not None:
                 changed |= self._split(instance, is_second)

@@ -76,6 +76,35 @@ def merge_sorted(keys_a: I8, counts_a: I4, keys_b: I8, counts_b: I4, keys: I8, c
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def union_sorted(keys_a: I8, keys_b: I8) -> I8:
+    """Union of two sorted unique key lists."""
+    keys = np.empty(keys_a.shape[0] + keys_b.shape[0], np.int64)
+    i = j = n = 0
+    while i < keys_a.shape[0] and j < keys_b.shape[0]:
+        a, b = keys_a[i], keys_b[j]
+        keys[n] = min(a, b)
+        i += a <= b
+        j += b <= a
+        n += 1
+    for rest in range(i, keys_a.shape[0]):
+        keys[n] = keys_a[rest]
+        n += 1
+    for rest in range(j, keys_b.shape[0]):
+        keys[n] = keys_b[rest]
+        n += 1
+    return keys[:n].copy()
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def grow_bounds(points_m: F8, low_m: F8, high_m: F8) -> None:
+    """Widen low_m and high_m (3,) in place to hold the points (N, 3)."""
+    for i in range(points_m.shape[0]):
+        for k in range(3):
+            low_m[k] = min(low_m[k], points_m[i, k])
+            high_m[k] = max(high_m[k], points_m[i, k])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def has_key(keys: I8, key: int) -> bool:
     """Whether a sorted key list holds `key`."""
     i = np.searchsorted(keys, key)

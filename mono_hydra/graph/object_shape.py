@@ -21,6 +21,7 @@ from mono_hydra.graph.scene_graph import Box
 from mono_hydra.graph.surroundings import Surroundings
 from mono_hydra.types import F8
 
+BACKED_DEPTH_M = 0.9  # no piece of furniture is deeper from its front to the wall behind it
 BACK_CLEARANCE_M = 0.02  # furniture is seldom flush with the wall
 TRIM_SHARE = 0.04  # per end, where the depth is uncertain
 UPRIGHT_TRIM_SHARE = 0.01
@@ -69,7 +70,7 @@ def complete(box: Box, size: ClassSize, surroundings: Surroundings, cameras_m: F
         if not size.backed or _was_seen(box, side, cameras_m, high[2]):
             continue
         depth = high[axis] - low[axis]
-        room = float(size.most_m[1] - depth)
+        room = float(min(size.most_m[1], BACKED_DEPTH_M) - depth)
         gap = surroundings.wall_gap_m(box, side, max(room, 0.0)) if room > 0 else None
         if gap is None or gap - BACK_CLEARANCE_M <= 0.0:
             continue

@@ -89,7 +89,8 @@ class ObjectsBuilder:
 
     def finish(self) -> dict[int, ObjectAttributes]:
         """Bring every object up to date; returns them as `step` does."""
-        for index in sorted(self._tracker.instances):
+        gone = self._tracker.settle()
+        for index in sorted(gone | self._tracker.instances.keys()):
             self._publish(index)
         while (pair := self._pieces_of_one()) is not None:
             self._tracker.join(*pair)
@@ -109,7 +110,7 @@ class ObjectsBuilder:
 
     def _are_pieces(self, a: int, b: int) -> bool:
         first, second = self._published[a], self._published[b]
-        gap_m = self._sizes[first.label].group_gap_m
+        gap_m = self._sizes[first.label].piece_gap_m
         apart = np.abs(first.aabb.center_m - second.aabb.center_m)
         if (apart > (first.aabb.size_m + second.aabb.size_m) / 2 + gap_m).any():
             return False
@@ -204,7 +205,8 @@ class ObjectsBuilder:
             return None
         size = self._sizes[instance.label]
         if not instance.is_uncertain:
-            return self._completed(instance, box)
+            whole = self._completed(instance, box)
+            return None if size.is_plate(whole.size_m) else whole
         box = fit_to_outlines(instance, box, size, self._tracker.pose_of, wall_yaw) or box
         if size.stands == "wall":
             box = flatten_on_wall(box, self._surroundings)

@@ -1,7 +1,7 @@
 """Planes of floors, ceilings and walls, estimated from many uncertain views.
 
-A plane keeps a fixed normal and learns its offset. Depth errors repeat where a surface is seen
-again from the same side, so evidence is kept per patch of the surface and sector of the viewing
+A plane keeps a normal and learns its offset. Depth errors repeat where a surface is seen again
+from the same side, so evidence is kept per patch of the surface and sector of the viewing
 direction: a view that repeats another refines its patch and adds no new one.
 World frame, z up, metres.
 """
@@ -13,16 +13,24 @@ from typing import Literal
 
 import numpy as np
 
-from mono_hydra.types import F8, I8
+from mono_hydra.perception.plane_kernels import weigh
+from mono_hydra.types import F4, F8, I8
 
 Kind = Literal["floor", "ceiling", "wall"]
 KINDS: tuple[Kind, ...] = ("floor", "ceiling", "wall")
 
 PATCH_M = 1.0  # about the area over which a network's error is one number
+LENGTH_M = 0.7  # correlation length of the mean errors of patches
+TURN_RAD = 1.5  # an error seen from this far aside is another one
+SCALE_SHARE = 0.2  # of the variance of ln depth that belongs to a view
 N_SECTORS = 6  # of the viewing azimuth
-INFLATION = 8.0  # neighbouring patches and sectors share part of their error
 MAX_GAP_M = 1.5  # between the middles of patches of one stretch of wall
-FLOOR_SIGMA_M = 0.01  # no plane of a building is flatter than this
+FLATNESS_M = {"floor": 0.01, "ceiling": 0.01, "wall": 0.01}  # none is flatter than this
+DIRECTION_RAD = 0.05  # standard deviation of the walls' direction by one view
+STEP_M = 0.15  # standard deviation between walls that go on beside each other
+STEP_ODDS = 10.0  # for a step that was searched for
+MIN_PATCHES = 4  # on each side of a step
+MIN_SAMPLES = 8  # of a patch in a view
 
 
 @dataclass(eq=False)
@@ -34,9 +42,11 @@ class Plane:
     offset_m: float = 0.0
     sigma_m: float = np.inf
     runs_m: list[tuple[float, float]] = field(default_factory=lambda: [(-np.inf, np.inf)])
+    n_views: int = 0
     _sigma: float = 0.07  # of ln depth, of the last view
-    # per patch and sector: (n, mean offset, mean distance, along)
-    patches: dict[int, F8] = field(default_factory=dict)
+    keys: I8 = field(default_factory=lambda: np.zeros(0, np.int64))  # (N,) patch and sector
+    # (N, 7) views, offset, distance, along, across, azimuth, share of the variance: means
+    patches: F8 = field(default_factory=lambda: np.zeros((0, 7)))
 
     @property
     def along_world(self) -> F8:
@@ -48,71 +58,137 @@ class Plane:
         """Of a place in front of the plane; at least 0.15."""
         return max(float(self.normal_world @ place_world_m) - self.offset_m, 0.15)
 
-    def learn(self, points_world_m: F8, camera_world_m: F8, sigma: float) -> None:
+    def learn(
+        self, points_world_m: F8, camera_world_m: F8, sigma: float, error: F4, share: F4
+    ) -> None:
         """Add one view's points (N, 3) on the plane, seen from a place.
 
         Args:
             points_world_m: (N, 3).
             camera_world_m: (3,).
             sigma: standard deviation of ln depth of the view.
+            error: (N,) what is known of the points' error of ln depth by other planes.
+            share: (N,) of sigma^2 that is left then.
         """
         distance_m = float(self.normal_world @ camera_world_m) - self.offset_m
-        keys, along_m = self._keys(points_world_m, camera_world_m)
-        ratio = (points_world_m - camera_world_m) @ self.normal_world / -max(distance_m, 0.05)
-        # the mean of ln depth is unbiased, the mean of depth is not
-        offsets_m = distance_m + self.offset_m - distance_m * (1.0 + np.log(np.maximum(ratio, 0.1)))
-        unique, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
-        mean_offset = np.bincount(inverse, offsets_m) / counts
-        mean_along = np.bincount(inverse, along_m) / counts
-        for k, key in enumerate(unique):
-            if counts[k] < 8:
-                continue
-            old = self.patches.get(int(key), np.zeros(4))
-            n = old[0] + 1.0
-            new = np.array([mean_offset[k], distance_m, mean_along[k]])
-            self.patches[int(key)] = np.concatenate([[n], old[1:] + (new - old[1:]) / n])
-        self.fit(sigma)
-
-    def _keys(self, points_world_m: F8, camera_world_m: F8) -> tuple[I8, F8]:
         view = points_world_m - camera_world_m
-        sector = np.floor((np.arctan2(view[:, 1], view[:, 0]) / (2 * np.pi) + 0.5) * N_SECTORS)
+        azimuth = np.arctan2(view[:, 1], view[:, 0])
         along_m = points_world_m @ self.along_world
-        across_m = points_world_m @ np.cross(self.normal_world, self.along_world)
-        u = np.floor(along_m / PATCH_M) + 5000.0
-        v = np.floor(across_m / PATCH_M) + 5000.0
-        return ((u * 10000.0 + v) * 10.0 + sector).astype(np.int64), along_m
+        across_m = points_world_m[:, 2 if self.kind == "wall" else 1]
+        keys = _keys(along_m, across_m, azimuth)
+        ratio = view @ self.normal_world / -max(distance_m, 0.05)
+        # the mean of ln depth is unbiased, the mean of depth is not
+        off = np.log(np.maximum(ratio, 0.1)) - error
+        offsets_m = self.offset_m - distance_m * off
+        unique, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        rows = np.zeros((len(unique), 7))
+        rows[:, 0], rows[:, 2] = 1.0, distance_m
+        for column, values in ((1, offsets_m), (3, along_m), (4, across_m), (6, share)):
+            rows[:, column] = np.bincount(inverse, values) / counts
+        sector = unique % 10
+        rows[:, 5] = (sector + 0.5) * 2.0 * np.pi / N_SECTORS
+        enough = counts >= MIN_SAMPLES
+        if enough.any():
+            self.n_views += 1
+            self._add(unique[enough], rows[enough])
+            self.fit(sigma)
+
+    def absorb(self, other: Plane) -> None:
+        """Take the evidence of another plane that proved to be the same."""
+        self.n_views += other.n_views
+        self._add(other.keys, other.patches)
+        self.fit(self._sigma)
+
+    def split(self) -> Plane | None:
+        """Give away the part of a wall that lies on another plane; None where all is one."""
+        best, best_at_m = STEP_ODDS, 0.0
+        along_m = self.patches[:, 3]
+        for at_m in np.unique(np.floor(along_m / PATCH_M))[1:] * PATCH_M:
+            left = along_m < at_m
+            if min(left.sum(), (~left).sum()) < MIN_PATCHES:
+                continue
+            odds = step_odds(*self._weigh(self.patches[left]), *self._weigh(self.patches[~left]))
+            if odds > best:
+                best, best_at_m = odds, float(at_m)
+        if best == STEP_ODDS:
+            return None
+        left = along_m < best_at_m
+        other = Plane(self.kind, self.normal_world, n_views=self.n_views)
+        other._add(self.keys[~left], self.patches[~left])
+        other.fit(self._sigma)
+        self.keys, self.patches = self.keys[left], self.patches[left]
+        self.fit(self._sigma)
+        return other
+
+    def _weigh(self, patches: F8) -> tuple[float, float]:
+        offset_m, spread_m = weigh(
+            patches, self._sigma, SCALE_SHARE, float(self.n_views), LENGTH_M, TURN_RAD
+        )
+        turned_m = 0.0
+        if self.kind == "wall":
+            turned_m = DIRECTION_RAD * float(np.std(patches[:, 3])) / np.sqrt(self.n_views)
+        return offset_m, float(np.sqrt(spread_m**2 + turned_m**2 + FLATNESS_M[self.kind] ** 2))
+
+    def _add(self, keys: I8, rows: F8) -> None:
+        """Average rows (M, 7) into the patches with those keys."""
+        merged, inverse = np.unique(np.concatenate([self.keys, keys]), return_inverse=True)
+        table = np.concatenate([self.patches, rows])
+        n = np.bincount(inverse, table[:, 0])
+        sums = [np.bincount(inverse, table[:, 0] * table[:, k]) for k in range(1, 7)]
+        self.keys = merged
+        self.patches = np.column_stack([n, *(s / n for s in sums)])
 
     def fit(self, sigma: float) -> None:
         """Offset, its standard deviation and the extent, from the patches."""
-        if not self.patches:
+        if not len(self.patches):
             return
-        table = np.array([self.patches[key] for key in sorted(self.patches)])
         self._sigma = sigma
-        weights = 1.0 / (np.maximum(table[:, 2], 0.3) * sigma) ** 2
-        self.offset_m = float((weights * table[:, 1]).sum() / weights.sum())
-        self.sigma_m = float(np.hypot(np.sqrt(INFLATION / weights.sum()), FLOOR_SIGMA_M))
+        self.offset_m, self.sigma_m = self._weigh(self.patches)
         if self.kind == "wall":
-            self.runs_m = _runs(np.sort(table[:, 3]))
+            self.runs_m = _runs(np.sort(self.patches[:, 3]))
 
     def turn(self, normal_world: F8) -> None:
         """Give a wall a refined direction; its patches keep their places."""
         old_normal, old_along = self.normal_world, self.along_world
         self.normal_world = normal_world
-        new_along = self.along_world
-        for key, (n, offset_m, distance_m, along_m) in self.patches.items():
-            place = offset_m * old_normal + along_m * old_along
-            self.patches[key] = np.array(
-                [n, float(place @ normal_world), distance_m, float(place @ new_along)]
-            )
+        places = self.patches[:, 1:2] * old_normal + self.patches[:, 3:4] * old_along
+        self.patches[:, 1] = places @ normal_world
+        self.patches[:, 3] = places @ self.along_world
         self.fit(self._sigma)
 
-    def rows(self, index: int) -> list[F8]:
-        """(9,) a run, for the kernels: normal, offset, sigma, extent, kind, index."""
-        n, kind = self.normal_world, KINDS.index(self.kind)
-        return [
-            np.array([*n, self.offset_m, self.sigma_m, low, high, kind, index])
-            for low, high in self.runs_m
-        ]
+    def rows(self, index: int, T_world_camera: F8) -> list[F8]:
+        """(12,) a run, as a camera in front of the plane sees it: align_kernels."""
+        t = T_world_camera[:3, 3]
+        distance_m = self.distance_m(t)
+        axes = T_world_camera[:3, :3].T @ np.column_stack([self.normal_world, self.along_world])
+        here_m = float(self.along_world @ t)
+        head = [*axes[:, 0], *axes[:, 1], distance_m, (self.sigma_m / distance_m) ** 2]
+        tail = [float(KINDS.index(self.kind)), float(index)]
+        return [np.array([*head, low - here_m, high - here_m, *tail]) for low, high in self.runs_m]
+
+
+def step_odds(a_m: float, a_sigma_m: float, b_m: float, b_sigma_m: float) -> float:
+    """How much likelier two offsets belong to two walls than to one."""
+    one = a_sigma_m**2 + b_sigma_m**2
+    two = one + STEP_M**2
+    exponent = 0.5 * (a_m - b_m) ** 2 * (1.0 / one - 1.0 / two)
+    return float(np.sqrt(one / two) * np.exp(min(exponent, 50.0)))
+
+
+def overlap_m(a: Plane, b: Plane) -> float:
+    """Length along two parallel walls over which both are known; infinite for floors."""
+    return sum(
+        max(min(a_high, b_high) - max(a_low, b_low), 0.0)
+        for a_low, a_high in a.runs_m
+        for b_low, b_high in b.runs_m
+    )
+
+
+def _keys(along_m: F8, across_m: F8, azimuth: F8) -> I8:
+    sector = np.floor((azimuth / (2 * np.pi) + 0.5) * N_SECTORS)
+    u = np.floor(along_m / PATCH_M) + 5000.0
+    v = np.floor(across_m / PATCH_M) + 5000.0
+    return ((u * 10000.0 + v) * 10.0 + np.minimum(sector, N_SECTORS - 1)).astype(np.int64)
 
 
 def _runs(places_m: F8) -> list[tuple[float, float]]:

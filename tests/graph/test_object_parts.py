@@ -15,6 +15,7 @@ from mono_hydra.graph.boxes import (
     footprint_yaw,
     limits_of_box,
     rotation_2d,
+    touching,
     turned_box,
 )
 from mono_hydra.graph.class_sizes import load_class_sizes
@@ -221,6 +222,46 @@ def test_cup_on_table_chair_next_to_table_and_books_in_shelf() -> None:
 
 def test_no_objects_have_no_relations() -> None:
     assert relations({}) == []
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 40)), st.lists(st.integers(0, 40)))
+def test_the_union_of_sorted_keys_is_that_of_sets(a, b) -> None:
+    first, second = (np.array(sorted(set(x)), np.int64) for x in (a, b))
+    assert kernels.union_sorted(first, second).tolist() == sorted(set(a) | set(b))
+
+
+def upright(center: tuple[float, float, float], size: tuple[float, float, float]) -> Box:
+    return Box(np.array(center), np.array(size))
+
+
+def size_of(name: str) -> object:
+    return load_class_sizes(SPACE)[SPACE.id_of(name)]
+
+
+@given(yaw=st.floats(0.0, 6.2), gap=st.floats(0.0, 0.2), lift=st.floats(0.0, 1.0))
+def test_boxes_touch_by_gap_and_common_side_however_they_are_turned(yaw, gap, lift) -> None:
+    first, second = (
+        upright((0, 0, 0.5), (0.6, 0.6, 1)),
+        upright((0.6 + gap, 0, 0.5 + lift), (0.6, 0.6, 1)),
+    )
+    turned = [
+        Box(np.array([*(rotation_2d(yaw) @ b.center_m[:2]), b.center_m[2]]), b.size_m, yaw)
+        for b in (first, second)
+    ]
+    if abs(gap - 0.05) > 1e-6 and abs(lift - 0.7) > 1e-6:
+        assert touching(*turned, 0.05, 0.3) == (gap < 0.05 and lift < 0.7)
+        assert touching(*turned[::-1], 0.05, 0.3) == touching(*turned, 0.05, 0.3)
+
+
+def test_a_headboard_is_a_part_and_a_cabinet_seen_from_its_front_is_none() -> None:
+    assert size_of("bed").is_fragment(np.array([1.6, 0.03, 1.1]))
+    assert not size_of("bed").is_fragment(np.array([2.0, 1.6, 0.5]))
+    front = np.array([0.8, 0.04, 0.9])
+    assert not size_of("cabinet").is_fragment(front)
+    assert size_of("cabinet").is_plate(front)  # unless its back is completed to a wall
+    assert size_of("blinds").is_fragment(np.array([2.1, 0.05, 0.08]))
+    assert not size_of("picture").is_fragment(np.array([0.3, 0.02, 0.4]))
 
 
 def test_things_on_different_supports_or_behind_a_wall_are_not_neighbours() -> None:

@@ -11,7 +11,6 @@ from mono_hydra.config import PerceptionConfig
 from mono_hydra.geometry import se3
 from mono_hydra.geometry.camera import pixel_rays
 from mono_hydra.labels import load_label_space
-from mono_hydra.perception.align_kernels import assign
 from mono_hydra.perception.aligner import Aligner
 from mono_hydra.perception.error_field import infer_error
 from mono_hydra.types import F8, U1, Camera, Prediction, TrackedPose
@@ -110,45 +109,6 @@ def test_error_of_floors_and_walls_shrinks_by_half() -> None:
         assert np.mean(after[label]) < 0.5 * np.mean(before[label])
 
 
-def test_stated_errors_of_planes_are_the_usual_ones() -> None:
-    waves = Waves(1)
-    aligner = trained(25, waves)
-    ratios: dict[int, list[F8]] = {FLOOR: [], WALL: []}
-    for k in range(25, 40):
-        view, truth = noisy_view(k, waves)
-        aligned = aligner.step(view, pose(k))
-        error = np.log(aligned.depth_m / truth) / aligned.depth_sigma
-        for label, found in ratios.items():
-            found.append(error[view.labels == label])
-    for found in ratios.values():
-        assert 0.4 < np.sqrt((np.concatenate(found) ** 2).mean()) < 1.4
-
-
-def test_a_pixel_between_two_walls_believes_in_neither() -> None:
-    """Depth is drawn to a wall only as far as another one is less likely."""
-    T = np.eye(4)
-    T[:3, :3] = [[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]  # looking along +x
-    walls = np.array([[-1.0, 0.0, 0.0, -x, 0.02, -9.0, 9.0, 2.0, i] for i, x in enumerate((2, 3))])
-    kinds = np.full(256, -1, np.int32)
-    kinds[WALL] = 2
-    beliefs = []
-    for depth_m in (2.0, 2.0 * np.sqrt(1.5), 3.0):
-        depth = np.full((3, 3), depth_m, np.float32)
-        sigma = np.full((3, 3), 0.08, np.float32)
-        plane_of, residual = np.full((3, 3), -1, np.int32), np.zeros((3, 3), np.float32)
-        belief = np.zeros((3, 3), np.float32)
-        assign(
-            depth, sigma, np.full((3, 3), WALL, np.uint8), kinds, np.array([99.0, 99.0, 1.0, 1.0]),
-            T, walls, np.zeros((3, 3), np.float32), sigma, np.full(4, 0.01), 3.0, 0.7, 1, plane_of,
-            residual, belief,
-        )  # fmt: skip
-        beliefs.append(float(belief[1, 1]))
-    near, between, far = beliefs
-    assert near > 0.8
-    assert far > 0.8
-    assert between < 0.5
-
-
 def test_depth_of_a_sensor_is_returned_as_it_is() -> None:
     depth_m, labels, _ = room(pose(0).T_world_camera)
     view = predicted(depth_m, labels, 0.01)
@@ -222,3 +182,41 @@ def test_slanted_surface_labelled_wall_keeps_its_shape() -> None:
     moved = np.log(aligned.depth_m[30:90, 50:110] / depth_m[30:90, 50:110])
     assert np.median(np.abs(moved)) < 0.067
     assert np.std(moved) < 0.05
+
+
+def test_stated_sigma_is_the_size_of_the_error() -> None:
+    errors: dict[int, list[F8]] = {FLOOR: [], WALL: []}
+    for seed in range(4):
+        waves = Waves(10 + seed)
+        aligner = trained(15, waves)
+        for k in range(15, 30, 2):
+            view, truth = noisy_view(k, waves)
+            aligned = aligner.step(view, pose(k))
+            normalised = np.log(aligned.depth_m / truth) / aligned.depth_sigma
+            for label, found in errors.items():
+                found.append(normalised[view.labels == label])
+    for found in errors.values():
+        assert 0.7 < np.sqrt(np.mean(np.concatenate(found) ** 2)) < 1.7
+
+
+def test_planes_of_a_room_lie_on_its_sides() -> None:
+    planes = trained(30, Waves(4)).planes
+    assert {plane.kind for plane in planes} >= {"floor", "wall"}
+    for plane in planes:
+        n, axis = plane.normal_world, int(np.argmax(np.abs(plane.normal_world)))
+        assert abs(n[axis]) > 0.99
+        along_m = float(plane.patches[:, 3].mean()) if plane.kind == "wall" else 0.0
+        middle = plane.offset_m * n + along_m * plane.along_world
+        side_m = SIZE_M[axis] if n[axis] < 0.0 else 0.0
+        assert abs(middle[axis] - side_m) < 3.5 * plane.sigma_m
+
+
+def test_flying_pixels_stay_uncertain() -> None:
+    waves = Waves(5)
+    aligner = trained(20, waves)
+    view, _ = noisy_view(21, waves)
+    sigma = view.depth_sigma.copy()
+    sigma[:, 80:84] = 0.3  # flying pixels between a front and a back
+    labels = np.where(np.arange(160) // 4 == 20, 5, view.labels).astype(np.uint8)
+    aligned = aligner.step(replace(view, depth_sigma=sigma, labels=labels), pose(21))
+    assert aligned.depth_sigma[:, 80:84].min() > 0.28
