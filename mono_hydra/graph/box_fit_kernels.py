@@ -16,7 +16,7 @@ N_SIDES = 4  # left, right, bottom, top
 MIN_SIDE_M = 0.02
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def extreme_pixels(component: I4, R_level_camera: F8, k_px: F8, pixel: I4) -> None:
     """Outermost pixels of every component (N, 4, 2; row and column): left, right, bottom, top.
 
@@ -46,7 +46,7 @@ def extreme_pixels(component: I4, R_level_camera: F8, k_px: F8, pixel: I4) -> No
                     pixel[c, side, 0], pixel[c, side, 1] = v, u
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def judge_edges(
     component: I4,
     labels: U1,
@@ -83,7 +83,7 @@ def judge_edges(
             trust[c, side] = 2 if farther or not is_object[labels[v1, u1]] else 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def outline_of_box(box: F8, eye_m: F8, heading: F8, outline: F8) -> float:
     """Largest left, right, down and up slope (4,) of a box from a place; returns its distance.
 
@@ -107,7 +107,7 @@ def outline_of_box(box: F8, eye_m: F8, heading: F8, outline: F8) -> float:
     return max(math.sqrt(dx * dx + dy * dy), 0.2)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def box_residuals(
     box: F8,
     eyes_m: F8,
@@ -164,7 +164,7 @@ def box_residuals(
     return 0.5 * total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def fit_box(
     box: F8,
     n_free: int,

@@ -184,7 +184,7 @@ class GraphBuilder:
             self._publish_rooms(final, self._objects)
         attributes = {index_of(n): a for n, a in self.graph.items("objects")}
         found: dict[tuple[int, int], list[tuple[str, int, int]]] = {}
-        for subject, predicate, other in relations(attributes):
+        for subject, predicate, other in relations(attributes, self.objects.is_parted):
             a, b = node_id("O", subject), node_id("O", other)
             found.setdefault((min(a, b), max(a, b)), []).append((predicate, a, b))
         for a, b, _ in self.graph.edges("objects"):

@@ -363,6 +363,8 @@ class InstanceTracker:
         return [i for i in found if self.instances[i].label == label]
 
     def _touch(self, a: int, b: int) -> bool:
+        if self.instances[a].is_uncertain or self.instances[b].is_uncertain:
+            return False  # their points smear; fitted boxes judge them
         first, second = self.instances[a].rough_box(), self.instances[b].rough_box()
         if first is None or second is None:
             return False

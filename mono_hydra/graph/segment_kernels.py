@@ -133,8 +133,6 @@ def describe(
 def sample_points(
     component: I4,
     depth_m: F4,
-    sigma: F4,
-    most_sigma: F4,
     fx: float,
     fy: float,
     cx: float,
@@ -145,7 +143,6 @@ def sample_points(
 ) -> None:
     """Back-project every `stride[c]`-th pixel of component c; stride 0 leaves it out.
 
-    Pixels less sure than `most_sigma[c]` are left out: their depth is blurred over an edge.
     `start` (N + 1) are the offsets of the components in `points_camera_m`; on return `start[c]` is
     one past the last point of c.
     """
@@ -154,8 +151,6 @@ def sample_points(
         for u in range(w):
             c = component[v, u]
             if c < 0 or stride[c] == 0 or v % stride[c] != 0 or u % stride[c] != 0:
-                continue
-            if sigma[v, u] > most_sigma[c]:
                 continue
             z = depth_m[v, u]
             k = start[c]
@@ -166,14 +161,14 @@ def sample_points(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def count_samples(component: I4, sigma: F4, most_sigma: F4, stride: I4, count: I4) -> None:
+def count_samples(component: I4, stride: I4, count: I4) -> None:
     """How many points `sample_points` will write per component."""
     h, w = component.shape
     for v in range(h):
         for u in range(w):
             c = component[v, u]
             if c >= 0 and stride[c] > 0 and v % stride[c] == 0 and u % stride[c] == 0:
-                count[c] += sigma[v, u] <= most_sigma[c]
+                count[c] += 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -196,14 +191,3 @@ def inner_pixels(component: I4, inner: I4) -> None:
 def new_scratch(height: int, width: int) -> tuple[I4, I4]:
     """Arrays `component` and `parent` for images of this size."""
     return np.full((height, width), -1, np.int32), np.empty(height * width, np.int32)
-
-
-@njit(cache=True, nogil=True)
-def least_sigma(component: I4, sigma: F4, least: F4) -> None:
-    """Per component (N,): sigma of its surest pixel; `least` comes filled with infinity."""
-    h, w = component.shape
-    for v in range(h):
-        for u in range(w):
-            c = component[v, u]
-            if c >= 0 and sigma[v, u] < least[c]:
-                least[c] = sigma[v, u]

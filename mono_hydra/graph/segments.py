@@ -16,8 +16,6 @@ from mono_hydra.types import F4, I4, U1, Bool, Keyframe
 
 JUMP_M = 0.04  # depth step that separates two pieces: base and share of the depth
 JUMP_SHARE = 0.015
-BLURRED = 1e9  # times the least sigma of its segment: depth blurred over an edge
-SURE_SIGMA = 0.02  # of ln depth; surer pixels are never left out
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,19 +86,13 @@ def segment_view(
     stride = np.ceil(np.sqrt(count / max_points)).astype(np.int32)
     stride[count < min_px] = 0
     sampled = np.zeros(n, np.int32)
-    sigma = keyframe.depth_sigma
-    least = np.full(n, np.inf, np.float32)
-    kernels.least_sigma(component, sigma, least)
-    most_sigma = np.maximum(BLURRED * least, SURE_SIGMA).astype(np.float32)
-    kernels.count_samples(component, sigma, most_sigma, stride, sampled)
+    kernels.count_samples(component, stride, sampled)
     start = np.concatenate([[0], np.cumsum(sampled)]).astype(np.int32)
     points = np.empty((int(start[-1]), 3), np.float32)
     k = keyframe.camera
     kernels.sample_points(
         component,
         keyframe.depth_m,
-        sigma,
-        most_sigma,
         k.fx,
         k.fy,
         k.cx,
