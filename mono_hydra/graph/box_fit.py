@@ -1,180 +1,194 @@
-"""The box of an object whose depth is uncertain, from the outlines it showed in several views.
+"""Upright box of an object whose depth is uncertain, by least squares on its outlines.
 
-Errors of a learnt depth belong to the surface and the side it is seen from: averaging views from
-one side does not remove them, and points of several sides smear. The outline in the image is exact
-to a pixel. So a box is fitted whose outline agrees with those seen; points, usual sizes of the
-class and the direction of walls are priors. World frame, z up, metres.
+Unknowns are centre, sides and turn. Residuals: the box's outline less the seen one in every view
+(one-sided where the view does not show the end), the points' place along each direction of view,
+their extents, and what is usual for the class. World frame, z up, metres.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from mono_hydra.graph import box_fit_kernels as kernels
 from mono_hydra.graph.boxes import rotation_2d
-from mono_hydra.graph.class_sizes import ClassSize
-from mono_hydra.graph.instance import Instance
 from mono_hydra.graph.scene_graph import Box
+from mono_hydra.graph.view_outlines import Outlines
 from mono_hydra.types import F8
 
-MAX_VIEWS = 24  # outlines that are used, spread over all views
-MIN_VIEWS = 2
-EDGE_SIGMA = np.array([0.03, 0.004])  # of an outline, at the object: metres, and per metre away
-WEIGHT_OF_TRUST = np.array([0.0, 0.3, 1.0])
-INDEPENDENT_VIEWS = 12.0  # further views repeat the errors of others
-ACROSS_M, UP_M = 0.08, 0.04  # standard deviations of the points' centre
-SIDE_M, HEIGHT_M = 0.10, 0.05  # and of their extents
-ALIKE = 0.6  # how much depth and width of a thing differ, as a share of the width
-FLAT_M = 0.05  # usual thickness of what hangs on a wall
+EDGE_M, EDGE_SLOPE = 0.018, 0.004  # of an outline: at the object; one pixel at width 320
+ROBUST = 2.0  # standard deviations from which an outline counts as wrong (Cauchy)
+BOTTOM_M = 0.05  # of a floor; with it the lowest rays tell how far away a thing is
+INDEPENDENT = 1.0  # measurements of its place that the points of all views are worth
 STEPS = 12
-FREE_YAW_GAIN = 6.0  # of the cost, by which a turn out of the walls' direction must be better
-TRIM_SHARE = 0.03  # of the points of a view, at each end
-SIZE_QUANTILE = 0.7  # of the extents in single views: most views see less than the whole
+MIN_SIDE_M = 0.02
+ROUND_SHARE = 0.35  # how far corners of things in general are cut
 
 
-def fit_to_outlines(
-    instance: Instance,
-    start: Box,
-    size: ClassSize,
-    pose_of: Mapping[int, F8],
-    wall_yaw_rad: float | None,
-) -> Box | None:
-    """Box that agrees best with the outlines of an instance; None with too few of them.
+@dataclass(frozen=True, eq=False)
+class BoxPrior:
+    """What is thought of a box before its outlines are looked at; sigmas are standard deviations.
+
+    Lengths along the box's own axes.
+    """
+
+    box: Box
+    information: F8  # (3, 3) of the centre, 1 / m^2
+    log_sides_sigma: F8  # (3,) of ln side
+    alike_sigma: float  # of ln(length / width)
+    least_m: F8  # (3,) longer, shorter, height
+    most_m: F8
+    bottom_m: float | None = None  # height of what it stands on
+    roundness: float = 0.0  # 0: filled corners; 1: an ellipse in plan
+
+
+@dataclass(frozen=True, eq=False)
+class BoxFit:
+    """A fitted box."""
+
+    box: Box
+    cost: float  # half the robust sum of squares of the residuals
+    covariance: F8  # (3, 3) of its centre, m^2, as far as the residuals are independent
+
+
+def fit_box(outlines: Outlines, prior: BoxPrior, *, free_yaw: bool = False) -> BoxFit:
+    """The most probable box.
 
     Args:
-        instance: with its observations.
-        start: box around its points.
-        size: usual sizes of its class.
-        pose_of: T_world_camera by keyframe id.
-        wall_yaw_rad: commonest direction of walls, None if unknown.
+        outlines: of the object in several views.
+        prior: what is thought of the box before.
+        free_yaw: whether its turn is fitted, too.
     """
-    seen = _outlines(instance, start, pose_of)
-    if seen is None:
-        return None
-    eyes, headings, outlines, weights = seen
-    ahead = headings.mean(axis=0)
-    ahead /= max(float(np.linalg.norm(ahead)), 1e-9)
-    axes = _view_axes(start.center_m - eyes)
-    place_sigma = np.array([instance.noise_m + 0.02, ACROSS_M, UP_M])
-    limits = np.array([size.least_m, size.most_m])
-    yaws = [start.yaw_rad] if wall_yaw_rad is None else [wall_yaw_rad, start.yaw_rad]
-    best: tuple[float, F8] | None = None
-    for n, yaw in enumerate(yaws):
-        if n and abs((yaw - yaws[0] + np.pi / 4) % (np.pi / 2) - np.pi / 4) < np.deg2rad(5.0):
-            continue
-        is_free = wall_yaw_rad is None or n > 0
-        seen_sides = _extents(instance, start, yaw, pose_of)
-        for sides, side_sigma in _side_priors(seen_sides, size, instance.noise_m, yaw, ahead):
-            box = np.array([*start.center_m, *sides, yaw])
-            cost = kernels.fit_box(
-                box, 7 if is_free else 6, eyes, headings, outlines, weights, EDGE_SIGMA,
-                np.array([*start.center_m, *sides]), axes,
-                np.concatenate([place_sigma, side_sigma]), limits, STEPS,
-            )  # fmt: skip
-            handicap = FREE_YAW_GAIN if is_free and n else 0.0
-            if best is None or cost + handicap < best[0]:
-                best = (cost + handicap, box)
-    assert best is not None
-    box = best[1]
-    if not np.isfinite(box).all():
-        return None
-    return Box(box[:3].copy(), box[3:6].copy(), float(box[6] % np.pi))
+    problem = _Problem(outlines, prior)
+    x = np.array([*prior.box.center_m, *np.log(np.maximum(prior.box.size_m, MIN_SIDE_M)), 0.0])
+    n = 7 if free_yaw else 6
+    cost, damping = problem.cost(x), 1e-2
+    for _ in range(STEPS):
+        boxes = np.repeat(x[None], n + 1, axis=0)
+        boxes[np.arange(1, n + 1), np.arange(n)] += 1e-4
+        r = problem.residuals(boxes)
+        J = (r[1:] - r[0]).T / 1e-4
+        w = problem.robust_weights(r[0])
+        H, g = (J * w[:, None]).T @ J, J.T @ (w * r[0])
+        improved = False
+        for _ in range(4):
+            step = np.linalg.solve(H + damping * np.diag(np.diag(H) + 1e-9), -g)
+            there = x.copy()
+            there[:n] += np.clip(step, -0.3, 0.3)
+            new = problem.cost(there)
+            if new < cost:
+                improved = cost - new > 1e-3
+                x, cost, damping = there, new, damping * 0.3
+                break
+            damping *= 5.0
+        if not improved:
+            break
+    yaw = prior.box.yaw_rad + x[6]
+    box = Box(x[:3].copy(), np.maximum(np.exp(x[3:6]), MIN_SIDE_M), float(yaw))
+    return BoxFit(box, float(cost), np.linalg.inv(H + 1e-9 * np.eye(n))[:3, :3])
 
 
-def _view_axes(sight_m: F8) -> F8:
-    """(3, 3) rows along the mean line of sight, level across it, and upright to both."""
-    along = (sight_m / np.linalg.norm(sight_m, axis=1)[:, None]).mean(axis=0)
-    across = np.array([-along[1], along[0], 0.0])
-    axes = np.array([along, across, np.cross(along, across)])
-    return np.asarray(axes / np.maximum(np.linalg.norm(axes, axis=1), 1e-9)[:, None])
+class _Problem:
+    """Residuals of boxes x (B, 7): centre, ln sides, turn against the prior's."""
+
+    def __init__(self, outlines: Outlines, prior: BoxPrior) -> None:
+        self.o, self.prior = outlines, prior
+        self.n_edges = outlines.slopes.size
+        self.root = np.linalg.cholesky(prior.information + 1e-9 * np.eye(3)).T
+        self.plan = _footprint(prior.roundness)
+        away = np.linalg.norm(prior.box.center_m[:2] - outlines.eyes_m[:, :2], axis=1)
+        sigma = np.hypot(EDGE_M, EDGE_SLOPE * away) / np.maximum(away, 0.3)
+        self.scale = np.sqrt(outlines.weights)[:, None] / sigma[:, None]
+
+    def residuals(self, x: F8) -> F8:
+        """(B, R) in standard deviations; those of the outlines first."""
+        p = self.prior
+        edges = (self._slopes(x) - self.o.slopes) * self.scale
+        edges = np.where(self.o.is_edge, edges, np.minimum(edges, 0.0))
+        place = (x[:, :3] - p.box.center_m) @ self.root.T
+        sides = (x[:, 3:6] - np.log(np.maximum(p.box.size_m, MIN_SIDE_M))) / p.log_sides_sigma
+        alike = (x[:, 3] - x[:, 4])[:, None] / p.alike_sigma
+        longer, shorter = np.maximum(x[:, 3], x[:, 4]), np.minimum(x[:, 3], x[:, 4])
+        usual = np.column_stack([longer, shorter, x[:, 5]])
+        below = np.minimum(usual - np.log(np.maximum(p.least_m, MIN_SIDE_M)), 0.0) / 0.15
+        above = np.maximum(usual - np.log(np.maximum(p.most_m, MIN_SIDE_M)), 0.0) / 0.15
+        turn = x[:, 6:] / 0.15
+        bottom = x[:, 2:3] - np.exp(x[:, 5:6]) / 2
+        stands = 0.0 * bottom if p.bottom_m is None else (bottom - p.bottom_m) / BOTTOM_M
+        flat = edges.reshape(len(x), -1)
+        return np.concatenate([flat, place, sides, alike, below, above, turn, stands], axis=1)
+
+    def robust_weights(self, r: F8) -> F8:
+        """(R,) of the least squares that stands for the robust sum."""
+        w = np.ones(len(r))
+        w[: self.n_edges] = 1.0 / (1.0 + (r[: self.n_edges] / ROBUST) ** 2)
+        return w
+
+    def cost(self, x: F8) -> float:
+        """Half the robust sum of squares of one box (7,)."""
+        r = self.residuals(x[None])[0]
+        edges = ROBUST**2 * np.log1p((r[: self.n_edges] / ROBUST) ** 2)
+        return float(0.5 * (edges.sum() + (r[self.n_edges :] ** 2).sum()))
+
+    def _slopes(self, x: F8) -> F8:
+        """(B, V, 4) outlines of boxes."""
+        sides = np.exp(x[:, 3:6])
+        yaw = self.prior.box.yaw_rad + x[:, 6]
+        c, s = np.cos(yaw)[:, None], np.sin(yaw)[:, None]
+        a, b = sides[:, :1] * self.plan[:, 0], sides[:, 1:2] * self.plan[:, 1]
+        px, py = x[:, :1] + c * a - s * b, x[:, 1:2] + s * a + c * b
+        dx = px[:, None] - self.o.eyes_m[None, :, None, 0]
+        dy = py[:, None] - self.o.eyes_m[None, :, None, 1]
+        h = self.o.headings
+        ahead = np.maximum(dx * h[:, None, 0] + dy * h[:, None, 1], 0.05)
+        turn = (dx * h[:, None, 1] - dy * h[:, None, 0]) / ahead
+        level = np.maximum(np.hypot(dx, dy), 0.05)
+        top = (x[:, 2] + sides[:, 2] / 2)[:, None] - self.o.eyes_m[None, :, 2]
+        bottom = (x[:, 2] - sides[:, 2] / 2)[:, None] - self.o.eyes_m[None, :, 2]
+        slopes: F8 = np.stack(
+            [
+                turn.max(axis=2),
+                -turn.min(axis=2),
+                (top[..., None] / level).max(axis=2),
+                (-bottom[..., None] / level).max(axis=2),
+            ],
+            axis=-1,
+        )
+        return slopes
 
 
-def _side_priors(
-    sides: F8, size: ClassSize, noise_m: float, yaw_rad: float, ahead: F8
-) -> list[tuple[F8, F8]]:
-    """What the sides (3,) may be before outlines are looked at, each with standard deviations.
+def _footprint(roundness: float) -> F8:
+    """(K, 2) plan of a thing with sides 1, its corners cut towards an ellipse."""
+    turns = np.arange(8) * np.pi / 4
+    circle = 0.5 * np.column_stack([np.cos(turns), np.sin(turns)])
+    if roundness == 0.0:
+        return np.asarray(circle[1::2] * np.sqrt(2.0))
+    plan = circle.copy()
+    plan[1::2] *= np.sqrt(2.0) * (1.0 - roundness) + roundness
+    return plan
 
-    A thing on a wall is flat, along one of two axes. Elsewhere the depth of a thing, which no
-    outline shows, is known by its points and by being alike to its width.
+
+def sight_information(outlines: Outlines, about_m: F8, along_m: F8, across_m: float) -> F8:
+    """(3, 3) information of a centre known to `along_m` (V,) along each sight, `across_m` across.
+
+    Views from one side repeat their error: their weights add up to one measurement.
     """
-    sigma = np.array([SIDE_M, SIDE_M, HEIGHT_M])
-    if size.stands == "wall":
-        found = []
-        for axis in range(2):
-            flat, flat_sigma = sides.copy(), sigma.copy()
-            flat[axis], flat_sigma[axis] = FLAT_M, 0.5 * FLAT_M
-            found.append((flat, flat_sigma))
-        return found
-    alongs = np.abs(ahead @ rotation_2d(yaw_rad))
-    deep = int(np.argmax(alongs))
-    width = float(sides[1 - deep])
-    by_points, by_width = 1.0 / (SIDE_M + noise_m) ** 2, 1.0 / (ALIKE * width + 0.05) ** 2
-    sides, total = sides.copy(), by_points + by_width
-    sides[deep] = (by_points * sides[deep] + by_width * width) / total
-    sigma[deep] = 1.0 / np.sqrt(total)
-    return [(sides, sigma)]
+    sight = about_m - outlines.eyes_m
+    sight /= np.linalg.norm(sight, axis=1)[:, None]
+    outer = sight[:, :, None] * sight[:, None, :]
+    along = outer / along_m[:, None, None] ** 2
+    across = (np.eye(3) - outer) / across_m**2
+    n = max(float(outlines.weights.sum()), 1e-9)
+    total = ((along + across) * outlines.weights[:, None, None]).sum(axis=0)
+    return np.asarray(total / max(n / INDEPENDENT, 1.0))
 
 
-def _outlines(
-    instance: Instance, start: Box, pose_of: Mapping[int, F8]
-) -> tuple[F8, F8, F8, F8] | None:
-    """Eyes (V, 3), headings (V, 2), outlines (V, 4) and their weights of the views to use."""
-    rims: dict[int, list[int]] = {}
-    for n, observation in enumerate(instance.observations):
-        if observation.rim_rays is not None:
-            rims.setdefault(observation.keyframe_id, []).append(n)
-    chosen = sorted(rims)
-    if len(chosen) > MAX_VIEWS:
-        chosen = [chosen[k] for k in np.linspace(0, len(chosen) - 1, MAX_VIEWS).astype(int)]
-    eyes, headings, outlines, weights = [], [], [], []
-    for keyframe_id in chosen:
-        T = pose_of[keyframe_id]
-        level = start.center_m[:2] - T[:2, 3]
-        away = float(np.linalg.norm(level))
-        if away < 0.3:
-            continue
-        heading = level / away
-        outline, trust = np.full(4, -np.inf), np.zeros(4, np.int64)
-        for n in rims[keyframe_id]:
-            observation = instance.observations[n]
-            assert observation.rim_rays is not None
-            assert observation.rim_trust is not None
-            rays = observation.rim_rays.astype(np.float64) @ T[:3, :3].T
-            ahead = np.maximum(rays[:, :2] @ heading, 1e-3)
-            turn = (rays[:, 0] * heading[1] - rays[:, 1] * heading[0]) / ahead
-            rise = rays[:, 2] / np.maximum(np.hypot(rays[:, 0], rays[:, 1]), 1e-3)
-            values = np.array([-turn[0], turn[1], -rise[2], rise[3]])
-            farther = values > outline
-            outline = np.where(farther, values, outline)
-            trust = np.where(farther, observation.rim_trust, trust)
-        eyes.append(T[:3, 3])
-        headings.append(heading)
-        outlines.append(outline)
-        weights.append(WEIGHT_OF_TRUST[trust])
-    if len(eyes) < MIN_VIEWS:
-        return None
-    share = min(1.0, INDEPENDENT_VIEWS / len(eyes))
-    return np.array(eyes), np.array(headings), np.array(outlines), np.array(weights) * share
-
-
-def _extents(instance: Instance, start: Box, yaw: float, pose_of: Mapping[int, F8]) -> F8:
-    """(3,) usual extents of the points of single views along the axes of a box.
-
-    Points of one view share their error, so that their extent is truer than that of all points.
-    """
-    R = rotation_2d(yaw)
+def extents_in_views(points_of_view: list[F8], yaw_rad: float, quantile: float) -> F8:
+    """(2,) usual plan extents of the points of single views, which share their error."""
+    R = rotation_2d(yaw_rad)
     found = []
-    step = -(-len(instance.observations) // MAX_VIEWS)
-    for observation in instance.observations[::-step]:
-        if len(observation.points_mm) < 8:
-            continue
-        points = observation.points_world_m(pose_of[observation.keyframe_id])
+    for points in points_of_view:
         plan = np.sort(points[:, :2] @ R, axis=0)
-        cut = int(TRIM_SHARE * len(plan))
+        cut = int(0.03 * len(plan))
         found.append(plan[len(plan) - 1 - cut] - plan[cut])
-    if not found:
-        return start.size_m.copy()
-    sides = np.quantile(np.array(found), SIZE_QUANTILE, axis=0)
-    return np.array([*np.maximum(sides, 0.03), start.size_m[2]])
+    return np.asarray(np.quantile(np.array(found), quantile, axis=0))

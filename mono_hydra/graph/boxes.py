@@ -106,45 +106,6 @@ def corners(box: Box) -> F8:
     return np.asarray((signs * half) @ rotation_2d(box.yaw_rad).T + box.center_m[:2])
 
 
-def gap_between(a: Box, b: Box) -> tuple[F8, float, float]:
-    """Where two boxes are farthest apart in plan.
-
-    Returns:
-        Unit normal (2,) from a to b, and along it where a ends and b begins: the difference is the
-        gap, negative by how much they overlap.
-    """
-    best: tuple[F8, float, float] | None = None
-    for yaw in (a.yaw_rad, b.yaw_rad):
-        for k in range(4):
-            angle = yaw + k * np.pi / 2
-            normal = np.array([np.cos(angle), np.sin(angle)])
-            end, start = float((corners(a) @ normal).max()), float((corners(b) @ normal).min())
-            if best is None or start - end > best[2] - best[1]:
-                best = (normal, end, start)
-    assert best is not None
-    return best
-
-
-def around(a: Box, b: Box) -> Box:
-    """The box around two boxes, turned like the first."""
-    R = rotation_2d(a.yaw_rad)
-    plan = np.vstack([corners(a), corners(b)]) @ R
-    half = np.array([a.size_m[2], b.size_m[2]]) / 2
-    z = np.array([a.center_m[2], b.center_m[2]])
-    low = np.array([*plan.min(axis=0), (z - half).min()])
-    high = np.array([*plan.max(axis=0), (z + half).max()])
-    return box_of_limits(low, high, a.yaw_rad)
-
-
-def common_share(a: Box, b: Box) -> float:
-    """About the share of the smaller of two boxes that lies in the other (on a grid of 6^3)."""
-    small, large = (a, b) if np.prod(a.size_m) <= np.prod(b.size_m) else (b, a)
-    step = (np.arange(6) + 0.5) / 6 - 0.5
-    grid = np.stack(np.meshgrid(step, step, step), axis=-1).reshape(-1, 3) * small.size_m
-    grid[:, :2] = grid[:, :2] @ rotation_2d(small.yaw_rad).T
-    return float(contains(large, grid + small.center_m).mean())
-
-
 def aligned_bounds(box: Box) -> Box:
     """The world-aligned box around a turned box."""
     plan = corners(box)
@@ -159,6 +120,25 @@ def contains(box: Box, points_m: F8, margin_m: float = 0.0) -> Bool:
     plan = local[:, :2] @ rotation_2d(box.yaw_rad)
     inside = (np.abs(plan) <= box.size_m[:2] / 2 + margin_m).all(axis=1)
     return np.asarray(inside & (np.abs(local[:, 2]) <= box.size_m[2] / 2 + margin_m))
+
+
+def box_around(first: Box, second: Box) -> Box:
+    """The smallest box around two boxes along the axes of the second."""
+    R = rotation_2d(second.yaw_rad)
+    plan = np.concatenate([corners(first), corners(second)]) @ R
+    z = [b.center_m[2] + s * b.size_m[2] / 2 for b in (first, second) for s in (-1, 1)]
+    low, high = np.array([*plan.min(axis=0), min(z)]), np.array([*plan.max(axis=0), max(z)])
+    return box_of_limits(low, high, second.yaw_rad)
+
+
+def share_inside(first: Box, second: Box, margin_m: float = 0.0) -> float:
+    """Share of the first box's volume in the second one grown by `margin_m`, to about 1 / 200."""
+    steps = (np.arange(6) + 0.5) / 6 - 0.5
+    unit = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
+    local = unit * first.size_m
+    plan = local[:, :2] @ rotation_2d(first.yaw_rad).T
+    points = np.column_stack([plan, local[:, 2]]) + first.center_m
+    return float(contains(second, points, margin_m).mean())
 
 
 def touching(first: Box, second: Box, gap_m: float, share: float) -> bool:

@@ -13,10 +13,10 @@ from mono_hydra.errors import LabelError
 from mono_hydra.labels import LabelSpace
 from mono_hydra.types import F8
 
+THIN_M = 0.02  # thinner things count as this thick
+IMPLAUSIBLE_SHARES = (0.7, 1.0)  # of the least size, on the worst and the second worst axis
 PLATE_SHARE = 0.4  # of the least size; what is thinner is a part of something
 BULKY_M = 0.6  # least length of furniture that no view shows as a plate
-THIN_M = 0.02
-LEAST_SHARE, SECOND_SHARE = 0.6, 0.9  # of the least size of the class, on the worst two axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,6 @@ class ClassSize:
     stacked_gap_m: float = 0.0  # parts above one another with at most this gap are one
     backed: bool = False  # usually stands with its back to a wall
     group_gap_m: float = 0.0  # pieces with at most this gap are counted as one, as a heap is
-    unsure_gap_m: float = 0.0  # the same where depth is uncertain
 
     def is_fragment(self, size_m: F8, factor: float = 0.75) -> bool:
         """Whether something is probably a part.
@@ -53,12 +52,9 @@ class ClassSize:
         return self.stands == "floor" and bool(_sorted(size_m)[1] < PLATE_SHARE * self.least_m[1])
 
     def is_implausible(self, size_m: F8) -> bool:
-        """Whether a whole object is hardly ever as small: on one axis, or a little on two.
-
-        For boxes that are thought complete; thin things count as 2 cm thick.
-        """
+        """Whether a box thought whole is hardly ever as small: far on one axis, less on two."""
         shares = np.sort(np.maximum(_sorted(size_m), THIN_M) / np.maximum(self.least_m, THIN_M))
-        return bool(shares[0] < LEAST_SHARE or shares[1] < SECOND_SHARE)
+        return bool(shares[0] < IMPLAUSIBLE_SHARES[0] or shares[1] < IMPLAUSIBLE_SHARES[1])
 
     def fits(self, size_m: F8, slack_m: float = 0.03) -> bool:
         """Whether something of this size may be one object."""

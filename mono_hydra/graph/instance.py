@@ -6,7 +6,6 @@ anew from its views at other poses: counts are whole numbers, and no order matte
 
 from __future__ import annotations
 
-import statistics
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,16 +13,14 @@ import numpy as np
 from mono_hydra.graph import object_kernels as kernels
 from mono_hydra.graph.boxes import footprint_yaw, turned_box
 from mono_hydra.graph.scene_graph import Box
-from mono_hydra.types import F4, F8, I4, I8, U1, Bool
+from mono_hydra.types import F8, I4, I8, U1, Bool
 
 VOXEL_M = 0.025
 COARSE_M = 0.05
 HITS, MISSES, WEIGHT = 0, 1, 2  # columns of `counts`
 SURE_M = 0.02  # errors below the voxel size count as this
 FULL_PRECISION = 400
-GUESSED_SIGMA = 0.02  # of ln depth; sensors are better
-LATEST = 20  # observations that tell the present noise
-UNCERTAIN_M = 0.05  # error of a view's points from which they smear
+UNCERTAIN_SIGMA = 0.012  # of ln depth; a depth sensor states less, a network more
 MIN_MISSES = 3  # fewer looks through a voxel may be pixels of its rim
 
 
@@ -40,8 +37,6 @@ class Observation:
     depth_m: float  # mean
     border_share: float
     points_mm: np.ndarray  # (N, 3) int16, camera frame
-    rim_rays: F4 | None = None  # (4, 3) camera rays to left, right, lower and upper rim
-    rim_trust: U1 | None = None  # (4,) 2 an edge, 1 perhaps, 0 hidden there
 
     @property
     def weight(self) -> float:
@@ -85,7 +80,6 @@ class Instance:
     crop_rgb: U1 | None = None
     crop_score: float = 0.0
     _rough_box: Box | None = None
-    _known_noise: tuple[int, float, float] = (0, 0.0, 0.0)  # observations it was found with
 
     @property
     def views(self) -> int:
@@ -95,23 +89,16 @@ class Instance:
     @property
     def noise_m(self) -> float:
         """Usual error of its points along the view, as predicted."""
-        return self._noise()[0]
+        if not self.observations:
+            return 0.0
+        return float(np.median([o.noise_m for o in self.observations[-20:]]))
 
     @property
     def is_uncertain(self) -> bool:
-        """Whether its depth is rather guessed than measured."""
-        noise_m, sigma = self._noise()
-        return sigma > GUESSED_SIGMA or noise_m > UNCERTAIN_M
-
-    def _noise(self) -> tuple[float, float]:
-        """Medians over the latest views: error in metres and sigma of ln depth."""
-        n = len(self.observations)
-        if n != self._known_noise[0]:
-            last = self.observations[-LATEST:]
-            noise_m = statistics.median(o.noise_m for o in last) if n else 0.0
-            sigma = statistics.median(o.sigma for o in last) if n else 0.0
-            self._known_noise = (n, noise_m, sigma)
-        return self._known_noise[1:]
+        """Whether depth is so uncertain that outlines tell more than points do."""
+        if not self.observations:
+            return False
+        return float(np.median([o.sigma for o in self.observations[-20:]])) > UNCERTAIN_SIGMA
 
     @property
     def sureness(self) -> float:

@@ -38,7 +38,6 @@ ALIGN_FROM_M = 0.03  # views whose points are more uncertain are moved onto the 
 SEARCH_M = 0.15
 GROWN_SHARE = 0.9  # an instance that has hardly grown since is not looked at again
 LARGE_PART_SHARE = 0.12  # of the voxels
-GAP_VOXELS = 300  # of each of two instances, to find the gap between them
 CROP_PX = 96
 TOUCH_M = 0.05  # things of one class nearer than this over a good part of a side are one
 TOUCH_SHARE = 0.3
@@ -245,8 +244,6 @@ class InstanceTracker:
             depth_m=segment.depth_m,
             border_share=segment.border_share,
             points_mm=np.round(points * 1000).astype(np.int16),
-            rim_rays=segment.rim_rays if chosen.all() else None,
-            rim_trust=segment.rim_trust if chosen.all() else None,
         )
         instance = self.instances[index]
         instance.add(observation, keyframe.T_world_camera)
@@ -307,7 +304,7 @@ class InstanceTracker:
         return size.fits(union_box(first, second).size_m, 0.05 + first.noise_m)
 
     def join(self, kept: int, gone: int) -> None:
-        """Make two instances one."""
+        """Make two instances one; the first id stays."""
         self.instances[kept].absorb(self.instances.pop(gone))
         self._set_bounds(self.instances[kept])
         self._bounds[gone] = np.inf
@@ -363,8 +360,6 @@ class InstanceTracker:
         return [i for i in found if self.instances[i].label == label]
 
     def _touch(self, a: int, b: int) -> bool:
-        if self.instances[a].is_uncertain or self.instances[b].is_uncertain:
-            return False  # their points smear; fitted boxes judge them
         first, second = self.instances[a].rough_box(), self.instances[b].rough_box()
         if first is None or second is None:
             return False
@@ -379,12 +374,12 @@ class InstanceTracker:
         near = (bounds[:, :3] <= piece.high_m + reach_m).all(axis=1)
         near &= (bounds[:, 3:] >= piece.low_m - reach_m).all(axis=1) & np.isfinite(bounds[:, 0])
         best: tuple[float, int] | None = None
-        points = _thinned(piece)
+        points = key_centers(piece.coarse_keys, COARSE_M)
         for index in (int(i) for i in np.flatnonzero(near)):
             other = self.instances[index]
             if index == piece.id or other.label != piece.label or not len(other.coarse_keys):
                 continue
-            gap = kernels.nearest_within(points, _thinned(other), reach_m, COARSE_M)
+            gap = kernels.nearest_distance(points, key_centers(other.coarse_keys, COARSE_M))
             over = _plan_overlap(piece, other) >= 0.6
             beside = min(reach_m, 0.12) if is_fragment else -1.0
             beside = max(beside, self._sizes[piece.label].group_gap_m or -1.0)
@@ -518,12 +513,6 @@ class InstanceTracker:
             self.instances[index] = after
             self._set_bounds(after)
         return touched
-
-
-def _thinned(instance: Instance) -> F8:
-    """(N, 3) some coarse voxels, ascending in x: enough to tell a gap of several voxels."""
-    keys = instance.coarse_keys
-    return key_centers(keys[:: -(-len(keys) // GAP_VOXELS)], COARSE_M)
 
 
 def _plan_overlap(a: Instance, b: Instance) -> float:

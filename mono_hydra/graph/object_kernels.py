@@ -282,30 +282,6 @@ def nearest_distance(points_m: F8, others_m: F8) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def nearest_within(points_m: F8, others_m: F8, limit_m: float, enough_m: float) -> float:
-    """Least distance of two point sets (N, 3), (M, 3) that ascend in x; infinity past the limit.
-
-    A distance of `enough_m` or less is not bettered.
-    """
-    best_m, found, first = limit_m, False, 0
-    for i in range(points_m.shape[0]):
-        x = points_m[i, 0]
-        while first < others_m.shape[0] and x - others_m[first, 0] > limit_m:
-            first += 1
-        for j in range(first, others_m.shape[0]):
-            dx = others_m[j, 0] - x
-            if dx > best_m:
-                break
-            dy, dz = others_m[j, 1] - points_m[i, 1], others_m[j, 2] - points_m[i, 2]
-            d = dx * dx + dy * dy + dz * dz
-            if d <= best_m * best_m:
-                best_m, found = np.sqrt(d), True
-                if best_m <= enough_m:
-                    return float(best_m)
-    return float(best_m) if found else np.inf
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def nearer_set(points_m: F8, first_m: F8, second_m: F8, is_second: Bool) -> None:
     """Which points (N, 3) lie nearer to the second of two point sets."""
     for i in range(points_m.shape[0]):

@@ -6,23 +6,26 @@ World frame, z up.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from mono_hydra.config import ObjectsConfig
-from mono_hydra.graph.box_fit import fit_to_outlines
-from mono_hydra.graph.boxes import aligned_bounds, around, common_share, contains
+from mono_hydra.graph.boxes import aligned_bounds, box_around, contains, share_inside
 from mono_hydra.graph.class_sizes import load_class_sizes
 from mono_hydra.graph.instance import VOXEL_M, Instance
 from mono_hydra.graph.instance_tracker import InstanceTracker
 from mono_hydra.graph.object_shape import (
     complete,
-    flatten_on_wall,
+    draw_to_wall,
+    fit_to_views,
     lay_on_floor,
     seen_box,
 )
+from mono_hydra.graph.parting_walls import is_parted
 from mono_hydra.graph.scene_graph import Box, ObjectAttributes
 from mono_hydra.graph.surroundings import BlockIndex, Surroundings
+from mono_hydra.graph.view_outlines import SmallView, small_view
 from mono_hydra.labels import LabelSpace
 from mono_hydra.types import F8, Keyframe, MeshBlock, MovedKeyframe
 
@@ -30,15 +33,17 @@ BLOCK_VOXELS = 8
 MAX_POINTS = 200
 OWN_SHARE = 0.4  # least share of its label among the labels measured at its voxels
 UNSURE_OWN_SHARE = 0.05  # the same where depth is uncertain and voxels miss their surface
-RIVAL_SHARE = 1.0  # of another object's label, against its own, that makes it a mistake
+RIVAL_SHARE = 6.0  # of another object's label, against its own, that makes it a mistake
 MAT_HEIGHT_M = 0.10  # classes never higher than this lie flat
 INSIDE_SHARE = 0.6  # of an object's points in a better known one's box that make it a part of it
-PIECES_SHARE = 0.3  # of the smaller box in the larger one that makes both one thing
 SURE_INSIDE = 0.88  # confidence from which a thing inside a much larger one is a thing of its own
 SURE_OVERLAPPING = 0.93  # the same inside one that is hardly larger
 MIN_SURENESS = 0.65  # a label less probable than this makes no object
-UNSURE_MIN_SURENESS = 0.75  # the same where a network guesses: patches of wrong labels
-RENEWED_PER_STEP = 3  # objects whose box is made anew after a view
+ONE_SHARE = 0.2  # of the smaller of two boxes of one label in the other: they are one thing
+RENEWED_PER_STEP = 4  # objects published after one view
+FIT_EVERY = 6  # steps between two fits; all are fitted at the end
+REFIT_GAIN = 1.5  # times as many views
+UNSURE_MIN_SURENESS = 0.75  # the same of a network: patches of wrong labels are less probable
 LEFT_SHARE = 0.3  # where views look through the rest of its voxels, a thing was taken away
 
 
@@ -53,9 +58,11 @@ class ObjectsBuilder:
         self._tracker = InstanceTracker(config, self._is_object, self._sizes)
         self._surroundings = Surroundings(label_space, BLOCK_VOXELS * voxel_size_m)
         self._camera_of: dict[int, F8] = {}
-        self._published: dict[int, ObjectAttributes] = {}
-        self._waiting: dict[int, int] = {}  # changed since it was published, and from which step
+        self._views: dict[int, SmallView] = {}
+        self._waiting: dict[int, int] = {}  # step since which an object waits for being published
+        self._fitted_at: dict[int, int] = {}  # observations when last fitted before the end
         self._n_steps = 0
+        self._published: dict[int, ObjectAttributes] = {}
 
     def step(
         self,
@@ -80,63 +87,93 @@ class ObjectsBuilder:
         if moved:
             poses = {m.id: m.T_world_camera_after for m in moved}
             self._camera_of |= {i: T[:3, 3].copy() for i, T in sorted(poses.items())}
+            for i in sorted(poses.keys() & self._views.keys()):
+                self._views[i] = replace(self._views[i], T_world_camera=poses[i])
             touched |= self._tracker.rebuild(poses, keyframe_of)
+            for index in touched:
+                self._fitted_at.pop(index, None)
         if keyframe is not None:
             self._camera_of[keyframe.id] = keyframe.T_world_camera[:3, 3].copy()
+            self._views[keyframe.id] = small_view(keyframe)
             touched |= self._tracker.add_view(keyframe)
-        self._publish_some(touched, everything=bool(moved))
+        self._n_steps += 1
+        self._renew(touched, everything=bool(moved))
+        if self._n_steps % FIT_EVERY == 0:
+            self._fit_one(touched)
         return dict(sorted(self._published.items()))
+
+    def _renew(self, touched: set[int], *, everything: bool) -> None:
+        """Publish the objects that have waited longest; the others wait for the next views.
+
+        A view touches a dozen objects and hardly changes most of them: the time of a step must not
+        follow how cluttered a place is.
+        """
+        for index in touched:
+            self._waiting.setdefault(index, self._n_steps)
+        gone = self._waiting.keys() - self._tracker.instances.keys()
+        order = sorted(self._waiting.keys() - gone, key=lambda i: (self._waiting[i], i))
+        for index in sorted(gone) + (order if everything else order[:RENEWED_PER_STEP]):
+            del self._waiting[index]
+            if not self._keeps_its_fit(index):
+                self._publish(index, fit=False)
+
+    def _keeps_its_fit(self, index: int) -> bool:
+        """Whether the next box of an object comes from its next fit; not if it was taken away."""
+        instance = self._tracker.instances.get(index)
+        return instance is not None and index in self._fitted_at and self._is_worth(instance)
+
+    def _fit_one(self, touched: set[int]) -> None:
+        """Fit the object with most new views: a fit takes as long as many other things."""
+        gain = {
+            i: len(self._tracker.instances[i].observations) / (self._fitted_at.get(i, 0) + 1)
+            for i in touched & self._published.keys()
+            if i in self._tracker.instances and self._tracker.instances[i].is_uncertain
+        }
+        if gain:
+            index = max(sorted(gain), key=lambda i: gain[i])
+            if gain[index] > REFIT_GAIN:
+                self._fitted_at[index] = len(self._tracker.instances[index].observations)
+                self._publish(index)
 
     def finish(self) -> dict[int, ObjectAttributes]:
         """Bring every object up to date; returns them as `step` does."""
+        self._waiting.clear()
         gone = self._tracker.settle()
         for index in sorted(gone | self._tracker.instances.keys()):
             self._publish(index)
-        while (pair := self._pieces_of_one()) is not None:
-            self._tracker.join(*pair)
-            for index in pair:
-                self._publish(index)
+        for index in sorted(self._join_overlapping()):
+            self._publish(index)
         return self._without_doubtful()
 
-    def _pieces_of_one(self) -> tuple[int, int] | None:
-        """Two objects of one class that lie in each other, or nearly touch as its pieces do."""
-        unsure = [i for i in sorted(self._published) if self._tracker.instances[i].is_uncertain]
-        for n, a in enumerate(unsure):
-            for b in unsure[n + 1 :]:
-                first, second = self._published[a], self._published[b]
-                if first.label == second.label and self._are_pieces(a, b):
-                    return a, b
-        return None
-
-    def _are_pieces(self, a: int, b: int) -> bool:
-        first, second = self._published[a], self._published[b]
-        gap_m = self._sizes[first.label].unsure_gap_m
-        apart = np.abs(first.aabb.center_m - second.aabb.center_m)
-        if (apart > (first.aabb.size_m + second.aabb.size_m) / 2 + gap_m).any():
-            return False
-        if gap_m == 0.0 and common_share(first.box, second.box) < PIECES_SHARE:
-            return False
-        # fitted boxes: their points smear, and seem too large for one object
-        return self._sizes[first.label].fits(around(first.box, second.box).size_m, 0.05)
-
     def is_parted(self, first: Box, second: Box) -> bool:
-        """Whether a wall stands between two boxes beside each other."""
-        return self._surroundings.is_parted(first, second)
+        """Whether a wall stands between two boxes, as `relations` asks."""
+        return is_parted(first, second, self._surroundings)
 
-    def _publish_some(self, touched: set[int], *, everything: bool) -> None:
-        """Renew the objects that have waited longest; the others wait for the next views.
+    def _join_overlapping(self) -> set[int]:
+        """Join uncertain objects of one label whose fitted boxes overlap; returns changed ids."""
+        changed: set[int] = set()
+        for a in sorted(self._published):
+            for b in sorted(i for i in self._published if i > a):
+                if b in changed or a in changed or not self._are_one(a, b):
+                    continue
+                self._tracker.join(a, b)
+                changed |= {a, b}
+        return changed
 
-        A view touches a dozen objects, and hardly changes most: the time of a step must not follow
-        how cluttered a place is.
-        """
-        self._n_steps += 1
-        for index in touched:
-            self._waiting.setdefault(index, self._n_steps)
-        gone = {i for i in self._waiting if i not in self._tracker.instances}
-        order = sorted(self._waiting.keys() - gone, key=lambda i: (self._waiting[i], i))
-        for index in sorted(gone) + (order if everything else order[:RENEWED_PER_STEP]):
-            self._waiting.pop(index)
-            self._publish(index)
+    def _are_one(self, a: int, b: int) -> bool:
+        first, second = self._published[a], self._published[b]
+        if first.label != second.label:
+            return False
+        if not self._tracker.instances[a].is_uncertain:
+            return False
+        gap = np.abs(first.position_m - second.position_m)
+        if (gap > (first.aabb.size_m + second.aabb.size_m) / 2).any():
+            return False
+        small, large = sorted((first.box, second.box), key=lambda box: float(np.prod(box.size_m)))
+        if share_inside(small, large, 0.02) < ONE_SHARE:
+            return False
+        both = box_around(small, large)
+        return self._sizes[first.label].fits(both.size_m, 0.05)
 
     def _without_doubtful(self) -> dict[int, ObjectAttributes]:
         """The published objects, less those that are rather a part of another one."""
@@ -166,9 +203,10 @@ class ObjectsBuilder:
                 return True
         return False
 
-    def _publish(self, index: int) -> None:
+    def _publish(self, index: int, *, fit: bool = True) -> None:
         instance = self._tracker.instances.get(index)
-        box = self._box(instance) if instance is not None and self._is_worth(instance) else None
+        is_worth = instance is not None and self._is_worth(instance)
+        box = self._box(instance, fit=fit) if instance is not None and is_worth else None
         if instance is None or box is None:
             self._published.pop(index, None)
             return
@@ -198,18 +236,23 @@ class ObjectsBuilder:
         rival = int(np.argmax(others))
         return bool(others[rival] > RIVAL_SHARE * instance.seen_as[instance.label])
 
-    def _box(self, instance: Instance) -> Box | None:
+    def _box(self, instance: Instance, *, fit: bool) -> Box | None:
         wall_yaw = self._surroundings.wall_yaw_rad()
         box = seen_box(instance, () if wall_yaw is None else (wall_yaw,))
         if box is None or self._sizes[instance.label].is_fragment(box.size_m, 0.5):
             return None
-        size = self._sizes[instance.label]
-        if not instance.is_uncertain:
+        if not (fit and instance.is_uncertain):
             whole = self._completed(instance, box)
-            return None if size.is_plate(whole.size_m) else whole
-        box = fit_to_outlines(instance, box, size, self._tracker.pose_of, wall_yaw) or box
+            return None if self._sizes[instance.label].is_plate(whole.size_m) else whole
+        return self._uncertain_box(instance, box)
+
+    def _uncertain_box(self, instance: Instance, box: Box) -> Box | None:
+        """The box by outlines and by what usually bounds a thing of the class."""
+        size = self._sizes[instance.label]
+        fit = fit_to_views(instance, box, size, self._views, self._surroundings)
+        box = fit.box
         if size.stands == "wall":
-            box = flatten_on_wall(box, self._surroundings)
+            box = draw_to_wall(fit, self._surroundings)
         elif size.most_m[2] <= MAT_HEIGHT_M:
             box = lay_on_floor(box, self._surroundings)
         else:
@@ -217,9 +260,9 @@ class ObjectsBuilder:
         return None if size.is_implausible(box.size_m) else box
 
     def _completed(self, instance: Instance, box: Box) -> Box:
-        size = self._sizes[instance.label]
+        """With its unseen underside and back."""
         cameras = np.array([self._camera_of[o.keyframe_id] for o in instance.observations])
-        return complete(box, size, self._surroundings, cameras)
+        return complete(box, self._sizes[instance.label], self._surroundings, cameras)
 
     def _attributes(self, instance: Instance, box: Box) -> ObjectAttributes:
         points = instance.centers_m(instance.solid())

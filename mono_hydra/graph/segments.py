@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mono_hydra.graph import segment_kernels as kernels
-from mono_hydra.graph.outlines import rim_rays
-from mono_hydra.types import F4, I4, U1, Bool, Keyframe
+from mono_hydra.types import F4, I4, Bool, Keyframe
 
 JUMP_M = 0.04  # depth step that separates two pieces: base and share of the depth
 JUMP_SHARE = 0.015
@@ -32,8 +31,6 @@ class Segment:
     confidence: float  # mean
     border_share: float  # pixels at the border of the image
     points_m: F4  # (N, 3) camera frame, sampled
-    rim_rays: F4 | None = None  # (4, 3) camera rays to left, right, lower and upper rim
-    rim_trust: U1 | None = None  # (4,) 2 an edge, 1 perhaps, 0 hidden there
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,17 +88,8 @@ def segment_view(
     points = np.empty((int(start[-1]), 3), np.float32)
     k = keyframe.camera
     kernels.sample_points(
-        component,
-        keyframe.depth_m,
-        k.fx,
-        k.fy,
-        k.cx,
-        k.cy,
-        stride,
-        start.copy(),
-        points,
+        component, keyframe.depth_m, k.fx, k.fy, k.cx, k.cy, stride, start.copy(), points
     )
-    rims = rim_rays(keyframe, component, n, is_object)
     items = tuple(
         Segment(
             index=int(c),
@@ -114,8 +102,6 @@ def segment_view(
             confidence=float(mean[c, 2]),
             border_share=float(mean[c, 3]),
             points_m=points[start[c] : start[c + 1]],
-            rim_rays=None if rims is None else rims[0][c],
-            rim_trust=None if rims is None else rims[1][c],
         )
         for c in np.flatnonzero((count >= min_px) & (sampled > 0))
     )

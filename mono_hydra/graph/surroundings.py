@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from mono_hydra.graph import surroundings_kernels as kernels
-from mono_hydra.graph.boxes import corners, gap_between, limits_of_box, rotation_2d
+from mono_hydra.graph.boxes import limits_of_box, rotation_2d
 from mono_hydra.graph.scene_graph import Box
 from mono_hydra.labels import LabelSpace
 from mono_hydra.types import F4, F8, MeshBlock
@@ -22,8 +22,6 @@ Said = TypeVar("Said")
 
 UPRIGHT = 0.8  # least |cosine| between a normal and the direction it stands for
 SIDE_REACH_M = 0.8  # walls beside an object speak for the wall behind it
-IN_GAP_M = 0.04  # about a voxel; boxes are a little larger or smaller than the things
-MIN_IN_GAP = 6  # wall vertices
 FLOOR_REACH_M = 1.0
 YAW_EVERY = 8  # updates between two readings of all blocks for the direction of the walls
 FEW_YAW_VOTES = 2000  # below this the direction is read anew at every update
@@ -150,31 +148,6 @@ class Surroundings:
         k = int(np.argmax(bins if strongest else enough))
         chosen = gap[np.abs(gap + inside_m - 0.04 * (k + 0.5)) < 0.05]
         return float(np.median(chosen))
-
-    def is_parted(self, first: Box, second: Box) -> bool:
-        """Whether a wall stands in the gap between two boxes beside each other."""
-        normal, start, end = gap_between(first, second)
-        reach_m = float(np.linalg.norm(second.center_m - first.center_m))
-        vertices = self._walls_near(first, reach_m)
-        if vertices is None:
-            return False
-        across = np.array([-normal[1], normal[0]])
-        sides = np.array(
-            [(c.min(), c.max()) for c in (corners(b) @ across for b in (first, second))]
-        )
-        heights = np.array(
-            [b.center_m[2] + np.array([-0.5, 0.5]) * b.size_m[2] for b in (first, second)]
-        )
-        inside = np.ones(len(vertices), np.bool_)
-        for value, low, high in (
-            (vertices[:, :2] @ normal, start - IN_GAP_M, end + IN_GAP_M),
-            # where the sides face each other, or between them where they do not
-            (vertices[:, :2] @ across, *sorted((sides[:, 0].max(), sides[:, 1].min()))),
-            (vertices[:, 2], *sorted((heights[:, 0].max(), heights[:, 1].min()))),
-        ):
-            inside &= (value > low) & (value < high)
-        facing = np.abs(vertices[:, 3:5] @ normal) > UPRIGHT
-        return bool((inside & facing).sum() >= MIN_IN_GAP)
 
     def _walls_near(self, box: Box, reach_m: float) -> F8 | None:
         half = float(np.hypot(*box.size_m[:2])) / 2 + reach_m

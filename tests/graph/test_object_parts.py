@@ -21,6 +21,7 @@ from mono_hydra.graph.boxes import (
 from mono_hydra.graph.class_sizes import load_class_sizes
 from mono_hydra.graph.instance import key_centers, unique_keys
 from mono_hydra.graph.object_shape import complete
+from mono_hydra.graph.parting_walls import is_parted
 from mono_hydra.graph.relations import relations
 from mono_hydra.graph.scene_graph import Box, ObjectAttributes
 from mono_hydra.graph.segments import segment_view
@@ -134,8 +135,8 @@ def test_trimming_leaves_out_a_lonely_outlier() -> None:
     assert turned_box(points, 0.0, trim_share=0.01).size_m[0] < 1.1
 
 
-def wall_and_floor() -> Surroundings:
-    """A floor at z = 0.1 and a wall at y = 2 that faces -y."""
+def wall_and_floor(*, both_faces: bool = False) -> Surroundings:
+    """A floor at z = 0.1 and a wall at y = 2 that faces -y (its other face is at y = 2.08)."""
     surroundings = Surroundings(SPACE, 0.4)
     x, y = (a.ravel() for a in np.meshgrid(np.arange(-2, 2, 0.05), np.arange(0, 2, 0.05)))
     floor = np.column_stack([x, y, np.full(len(x), 0.1)])
@@ -143,6 +144,10 @@ def wall_and_floor() -> Surroundings:
     vertices = np.vstack([floor, wall]).astype(np.float32)
     normals = np.repeat([[0, 0, 1], [0, -1, 0]], len(x), axis=0).astype(np.float32)
     labels = np.repeat([SPACE.id_of("floor"), SPACE.id_of("wall")], len(x)).astype(np.uint8)
+    if both_faces:
+        vertices = np.vstack([vertices, wall + np.array([0.0, 0.08, 0.0])]).astype(np.float32)
+        normals = np.vstack([normals, np.repeat([[0, 1, 0]], len(x), axis=0)]).astype(np.float32)
+        labels = np.append(labels, labels[len(x) :])
     blocks = np.floor(vertices / 0.4).astype(int)
     for index in np.unique(blocks, axis=0):
         chosen = (blocks == index).all(axis=1)
@@ -215,9 +220,37 @@ def test_cup_on_table_chair_next_to_table_and_books_in_shelf() -> None:
     }
     found = relations(objects)
     assert (1, "on", 0) in found
-    assert (2, "next_to", 0) in found
+    assert (0, "next_to", 2) in found
     assert (4, "in", 3) in found
     assert len(found) == 3
+
+
+def test_the_smaller_is_against_the_larger_and_things_on_a_table_are_beside_each_other() -> None:
+    objects = {
+        0: thing("cabinet", (0, 0, 0.5), (1.0, 0.6, 1.0)),
+        1: thing("night stand", (0.77, 0, 0.3), (0.5, 0.4, 0.6)),
+        2: thing("table", (4, 0, 0.37), (1.2, 0.8, 0.74)),
+        3: thing("books", (3.7, 0, 0.84), (0.2, 0.2, 0.2)),
+        4: thing("lamp", (4.05, 0, 0.94), (0.2, 0.2, 0.4)),
+        5: thing("chair", (4, 0.55, 0.6), (0.45, 0.45, 1.2)),
+    }
+    found = relations(objects)
+    assert (1, "against", 0) in found
+    assert (3, "next_to", 4) in found
+    assert (4, "next_to", 5) not in found  # one stands on the table, the other on the floor
+    assert (5, "against", 2) in found
+
+
+def test_a_wall_parts_neighbours() -> None:
+    objects = {
+        0: thing("cabinet", (0, 1.75, 0.5), (1.0, 0.4, 1.0)),
+        1: thing("desk", (0, 2.35, 0.4), (1.0, 0.6, 0.8)),
+    }
+    assert relations(objects) == [(0, "next_to", 1)]
+    assert relations(objects, lambda *_: True) == []
+    boxes = [a.box for a in objects.values()]
+    assert not is_parted(*boxes, wall_and_floor())  # one face of a wall: the end of a shelf
+    assert is_parted(*boxes, wall_and_floor(both_faces=True))
 
 
 def test_no_objects_have_no_relations() -> None:
@@ -262,41 +295,3 @@ def test_a_headboard_is_a_part_and_a_cabinet_seen_from_its_front_is_none() -> No
     assert size_of("cabinet").is_plate(front)  # unless its back is completed to a wall
     assert size_of("blinds").is_fragment(np.array([2.1, 0.05, 0.08]))
     assert not size_of("picture").is_fragment(np.array([0.3, 0.02, 0.4]))
-
-
-def test_things_on_different_supports_or_behind_a_wall_are_not_neighbours() -> None:
-    objects = {
-        0: thing("table", (0, 0, 0.37), (1.2, 0.8, 0.74)),
-        1: thing("other prop", (0.5, 0.0, 0.82), (0.08, 0.08, 0.16)),
-        2: thing("bookshelf", (0.85, 0, 0.9), (0.4, 0.9, 1.8)),
-        3: thing("floor mat", (0, -0.6, 0.01), (1.0, 0.6, 0.02)),
-    }
-    found = relations(objects)
-    assert found == [(1, "on", 0), (2, "against", 0)]
-    assert relations(objects, lambda a, b: True) == [(1, "on", 0)]
-
-
-def test_a_wall_in_the_gap_parts_two_boxes() -> None:
-    surroundings = wall_and_floor()  # a wall at y = 2 that faces -y
-    before = Box(np.array([0.0, 1.8, 0.8]), np.array([0.6, 0.3, 1.2]), 0.0)
-    behind = Box(np.array([0.0, 2.2, 0.8]), np.array([0.6, 0.3, 1.2]), 0.0)
-    beside = Box(np.array([0.8, 1.8, 0.8]), np.array([0.6, 0.3, 1.2]), 0.0)
-    assert surroundings.is_parted(before, behind)
-    assert not surroundings.is_parted(before, beside)
-
-
-@pytest.mark.parametrize(
-    ("label", "size", "implausible"),
-    [
-        ("bed", (2.0, 0.9, 0.5), False),
-        ("bed", (1.0, 0.2, 1.0), True),  # the headboard
-        ("night stand", (0.14, 0.11, 0.02), True),
-        ("picture", (0.4, 0.02, 0.3), False),
-        ("floor mat", (0.6, 0.4, 0.0), False),
-    ],
-)
-def test_what_is_too_small_for_its_class(
-    label: str, size: tuple[float, float, float], implausible: bool
-) -> None:
-    sizes = load_class_sizes(SPACE)[SPACE.id_of(label)]
-    assert sizes.is_implausible(np.array(size)) == implausible

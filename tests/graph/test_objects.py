@@ -131,7 +131,7 @@ def test_equal_input_gives_equal_output() -> None:
 
 @pytest.mark.parametrize("field", ["confidence", "views", "crop_rgb", "points_m"])
 def test_attributes_are_within_their_limits(field: str) -> None:
-    (table,) = build(circle([TABLE_TOP]))[1].values()
+    (table,) = build(circle([TABLE_TOP]))[0].finish().values()
     limits = {
         "confidence": 0.0 < table.confidence <= 1.0,
         "views": table.views == 8,
