@@ -1,8 +1,8 @@
 """Upright box of an object whose depth is uncertain, by least squares on its outlines.
 
-Unknowns are centre, sides and turn. Residuals: the box's outline less the seen one in every view
-(one-sided where the view does not show the end), the points' place along each direction of view,
-their extents, and what is usual for the class. World frame, z up, metres.
+Unknowns are centre and sides; the turn is given. Residuals: the box's outline less the seen one in
+every view (one-sided where the view does not show the end), the points' place along each direction
+of view, their extents, and what is usual for the class. World frame, z up, metres.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ BOTTOM_M = 0.05  # of a floor; with it the lowest rays tell how far away a thing
 INDEPENDENT = 1.0  # measurements of its place that the points of all views are worth
 STEPS = 12
 MIN_SIDE_M = 0.02
-ROUND_SHARE = 0.35  # how far corners of things in general are cut
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,17 +50,16 @@ class BoxFit:
     covariance: F8  # (3, 3) of its centre, m^2, as far as the residuals are independent
 
 
-def fit_box(outlines: Outlines, prior: BoxPrior, *, free_yaw: bool = False) -> BoxFit:
+def fit_box(outlines: Outlines, prior: BoxPrior) -> BoxFit:
     """The most probable box.
 
     Args:
         outlines: of the object in several views.
-        prior: what is thought of the box before.
-        free_yaw: whether its turn is fitted, too.
+        prior: what is thought of the box before; its turn stays.
     """
     problem = _Problem(outlines, prior)
-    x = np.array([*prior.box.center_m, *np.log(np.maximum(prior.box.size_m, MIN_SIDE_M)), 0.0])
-    n = 7 if free_yaw else 6
+    x = np.array([*prior.box.center_m, *np.log(np.maximum(prior.box.size_m, MIN_SIDE_M))])
+    n = len(x)
     cost, damping = problem.cost(x), 1e-2
     for _ in range(STEPS):
         boxes = np.repeat(x[None], n + 1, axis=0)
@@ -73,8 +71,7 @@ def fit_box(outlines: Outlines, prior: BoxPrior, *, free_yaw: bool = False) -> B
         improved = False
         for _ in range(4):
             step = np.linalg.solve(H + damping * np.diag(np.diag(H) + 1e-9), -g)
-            there = x.copy()
-            there[:n] += np.clip(step, -0.3, 0.3)
+            there = x + np.clip(step, -0.3, 0.3)
             new = problem.cost(there)
             if new < cost:
                 improved = cost - new > 1e-3
@@ -83,13 +80,12 @@ def fit_box(outlines: Outlines, prior: BoxPrior, *, free_yaw: bool = False) -> B
             damping *= 5.0
         if not improved:
             break
-    yaw = prior.box.yaw_rad + x[6]
-    box = Box(x[:3].copy(), np.maximum(np.exp(x[3:6]), MIN_SIDE_M), float(yaw))
+    box = Box(x[:3].copy(), np.maximum(np.exp(x[3:]), MIN_SIDE_M), prior.box.yaw_rad)
     return BoxFit(box, float(cost), np.linalg.inv(H + 1e-9 * np.eye(n))[:3, :3])
 
 
 class _Problem:
-    """Residuals of boxes x (B, 7): centre, ln sides, turn against the prior's."""
+    """Residuals of boxes x (B, 6): centre, ln sides."""
 
     def __init__(self, outlines: Outlines, prior: BoxPrior) -> None:
         self.o, self.prior = outlines, prior
@@ -112,11 +108,10 @@ class _Problem:
         usual = np.column_stack([longer, shorter, x[:, 5]])
         below = np.minimum(usual - np.log(np.maximum(p.least_m, MIN_SIDE_M)), 0.0) / 0.15
         above = np.maximum(usual - np.log(np.maximum(p.most_m, MIN_SIDE_M)), 0.0) / 0.15
-        turn = x[:, 6:] / 0.15
         bottom = x[:, 2:3] - np.exp(x[:, 5:6]) / 2
         stands = 0.0 * bottom if p.bottom_m is None else (bottom - p.bottom_m) / BOTTOM_M
         flat = edges.reshape(len(x), -1)
-        return np.concatenate([flat, place, sides, alike, below, above, turn, stands], axis=1)
+        return np.concatenate([flat, place, sides, alike, below, above, stands], axis=1)
 
     def robust_weights(self, r: F8) -> F8:
         """(R,) of the least squares that stands for the robust sum."""
@@ -125,7 +120,7 @@ class _Problem:
         return w
 
     def cost(self, x: F8) -> float:
-        """Half the robust sum of squares of one box (7,)."""
+        """Half the robust sum of squares of one box (6,)."""
         r = self.residuals(x[None])[0]
         edges = ROBUST**2 * np.log1p((r[: self.n_edges] / ROBUST) ** 2)
         return float(0.5 * (edges.sum() + (r[self.n_edges :] ** 2).sum()))
@@ -133,8 +128,7 @@ class _Problem:
     def _slopes(self, x: F8) -> F8:
         """(B, V, 4) outlines of boxes."""
         sides = np.exp(x[:, 3:6])
-        yaw = self.prior.box.yaw_rad + x[:, 6]
-        c, s = np.cos(yaw)[:, None], np.sin(yaw)[:, None]
+        c, s = np.cos(self.prior.box.yaw_rad), np.sin(self.prior.box.yaw_rad)
         a, b = sides[:, :1] * self.plan[:, 0], sides[:, 1:2] * self.plan[:, 1]
         px, py = x[:, :1] + c * a - s * b, x[:, 1:2] + s * a + c * b
         dx = px[:, None] - self.o.eyes_m[None, :, None, 0]

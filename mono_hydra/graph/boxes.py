@@ -13,7 +13,7 @@ from mono_hydra.types import F8, Bool
 
 COARSE_STEP_RAD, FINE_STEP_RAD = np.deg2rad(4.5), np.deg2rad(0.75)
 ALIGNED_AREA_FACTOR = 1.08  # a wall direction may cost this much more area than the best turn
-THIN_M = 0.02  # thinner footprints count as this thick, so that a line has an area
+THIN_M = 0.02  # thinner things count as this thick, so that a line has an area
 
 
 def rotation_2d(yaw_rad: float) -> F8:
@@ -106,11 +106,18 @@ def corners(box: Box) -> F8:
     return np.asarray((signs * half) @ rotation_2d(box.yaw_rad).T + box.center_m[:2])
 
 
+def limits_along(box: Box, yaw_rad: float) -> tuple[F8, F8]:
+    """Lowest and highest corner (3,) of a box along axes turned by `yaw_rad` about the world's."""
+    plan = corners(box) @ rotation_2d(yaw_rad)
+    half_m = box.size_m[2] / 2
+    low = np.array([*plan.min(axis=0), box.center_m[2] - half_m])
+    high = np.array([*plan.max(axis=0), box.center_m[2] + half_m])
+    return low, high
+
+
 def aligned_bounds(box: Box) -> Box:
     """The world-aligned box around a turned box."""
-    plan = corners(box)
-    low = np.array([*plan.min(axis=0), box.center_m[2] - box.size_m[2] / 2])
-    high = np.array([*plan.max(axis=0), box.center_m[2] + box.size_m[2] / 2])
+    low, high = limits_along(box, 0.0)
     return Box((low + high) / 2, high - low)
 
 
@@ -124,11 +131,9 @@ def contains(box: Box, points_m: F8, margin_m: float = 0.0) -> Bool:
 
 def box_around(first: Box, second: Box) -> Box:
     """The smallest box around two boxes along the axes of the second."""
-    R = rotation_2d(second.yaw_rad)
-    plan = np.concatenate([corners(first), corners(second)]) @ R
-    z = [b.center_m[2] + s * b.size_m[2] / 2 for b in (first, second) for s in (-1, 1)]
-    low, high = np.array([*plan.min(axis=0), min(z)]), np.array([*plan.max(axis=0), max(z)])
-    return box_of_limits(low, high, second.yaw_rad)
+    low, high = limits_along(first, second.yaw_rad)
+    own_low, own_high = limits_along(second, second.yaw_rad)
+    return box_of_limits(np.minimum(low, own_low), np.maximum(high, own_high), second.yaw_rad)
 
 
 def share_inside(first: Box, second: Box, margin_m: float = 0.0) -> float:
@@ -147,10 +152,7 @@ def touching(first: Box, second: Box, gap_m: float, share: float) -> bool:
     Along one axis of the first box they are at most `gap_m` apart; across it, the common area is at
     least `share` of the smaller of the two sides.
     """
-    plan = corners(second) @ rotation_2d(first.yaw_rad)
-    half_m = second.size_m[2] / 2
-    low = np.array([*plan.min(axis=0), second.center_m[2] - half_m])
-    high = np.array([*plan.max(axis=0), second.center_m[2] + half_m])
+    low, high = limits_along(second, first.yaw_rad)
     own_low, own_high = limits_of_box(first)
     common = np.minimum(high, own_high) - np.maximum(low, own_low)  # negative: the gap between
     for axis in range(3):

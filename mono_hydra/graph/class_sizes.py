@@ -10,10 +10,10 @@ import numpy as np
 import yaml
 
 from mono_hydra.errors import LabelError
+from mono_hydra.graph.boxes import THIN_M
 from mono_hydra.labels import LabelSpace
 from mono_hydra.types import F8
 
-THIN_M = 0.02  # thinner things count as this thick
 IMPLAUSIBLE_SHARES = (0.7, 1.0)  # of the least size, on the worst and the second worst axis
 PLATE_SHARE = 0.4  # of the least size; what is thinner is a part of something
 BULKY_M = 0.6  # least length of furniture that no view shows as a plate

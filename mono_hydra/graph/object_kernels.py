@@ -105,13 +105,6 @@ def grow_bounds(points_m: F8, low_m: F8, high_m: F8) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def has_key(keys: I8, key: int) -> bool:
-    """Whether a sorted key list holds `key`."""
-    i = np.searchsorted(keys, key)
-    return bool(i < keys.shape[0] and keys[i] == key)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def near_any(points_m: F8, coarse_keys: I8, size_m: float, near: Bool) -> int:
     """Which points (N, 3) lie in or beside a voxel of the sorted list; returns how many."""
     n = 0

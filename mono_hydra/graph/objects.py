@@ -27,7 +27,7 @@ from mono_hydra.graph.scene_graph import Box, ObjectAttributes
 from mono_hydra.graph.surroundings import BlockIndex, Surroundings
 from mono_hydra.graph.view_outlines import SmallView, small_view
 from mono_hydra.labels import LabelSpace
-from mono_hydra.types import F8, Keyframe, MeshBlock, MovedKeyframe
+from mono_hydra.types import Keyframe, MeshBlock, MovedKeyframe
 
 BLOCK_VOXELS = 8
 MAX_POINTS = 200
@@ -57,7 +57,6 @@ class ObjectsBuilder:
         self._sizes = load_class_sizes(label_space)
         self._tracker = InstanceTracker(config, self._is_object, self._sizes)
         self._surroundings = Surroundings(label_space, BLOCK_VOXELS * voxel_size_m)
-        self._camera_of: dict[int, F8] = {}
         self._views: dict[int, SmallView] = {}
         self._waiting: dict[int, int] = {}  # step since which an object waits for being published
         self._fitted_at: dict[int, int] = {}  # observations when last fitted before the end
@@ -86,14 +85,12 @@ class ObjectsBuilder:
         touched: set[int] = set()
         if moved:
             poses = {m.id: m.T_world_camera_after for m in moved}
-            self._camera_of |= {i: T[:3, 3].copy() for i, T in sorted(poses.items())}
             for i in sorted(poses.keys() & self._views.keys()):
                 self._views[i] = replace(self._views[i], T_world_camera=poses[i])
             touched |= self._tracker.rebuild(poses, keyframe_of)
             for index in touched:
                 self._fitted_at.pop(index, None)
         if keyframe is not None:
-            self._camera_of[keyframe.id] = keyframe.T_world_camera[:3, 3].copy()
             self._views[keyframe.id] = small_view(keyframe)
             touched |= self._tracker.add_view(keyframe)
         self._n_steps += 1
@@ -261,7 +258,8 @@ class ObjectsBuilder:
 
     def _completed(self, instance: Instance, box: Box) -> Box:
         """With its unseen underside and back."""
-        cameras = np.array([self._camera_of[o.keyframe_id] for o in instance.observations])
+        pose_of = self._tracker.pose_of
+        cameras = np.array([pose_of[o.keyframe_id][:3, 3] for o in instance.observations])
         return complete(box, self._sizes[instance.label], self._surroundings, cameras)
 
     def _attributes(self, instance: Instance, box: Box) -> ObjectAttributes:

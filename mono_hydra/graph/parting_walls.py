@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mono_hydra.graph.boxes import corners, limits_of_box, rotation_2d
+from mono_hydra.graph.boxes import limits_along, limits_of_box
 from mono_hydra.graph.scene_graph import Box
 from mono_hydra.graph.surroundings import Surroundings
 
@@ -31,7 +31,7 @@ def _faces(box: Box, other: Box, surroundings: Surroundings) -> bool:
 def _gap(box: Box, other: Box) -> tuple[int, float]:
     """The side of a box that is farthest from another box, and how far (negative: nowhere)."""
     low, high = limits_of_box(box)
-    plan = corners(other) @ rotation_2d(box.yaw_rad)
-    gaps = np.array([*(plan.min(axis=0) - high[:2]), *(low[:2] - plan.max(axis=0))])
+    other_low, other_high = limits_along(other, box.yaw_rad)
+    gaps = np.array([*(other_low - high)[:2], *(low - other_high)[:2]])
     side = int(np.argmax(gaps))
     return side, float(gaps[side])
