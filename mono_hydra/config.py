@@ -83,6 +83,7 @@ class PlacesConfig(Section):
     active_radius_m: float = Field(default=8.0, gt=1.0)  # of the camera
     reach_m: float = Field(default=1.5, gt=0.5)  # how far a change moves the distance field
     max_clearance_m: float = Field(default=2.0, gt=0.5)  # larger ones are stated as this
+    renew_every: int = Field(default=2, ge=1)  # keyframes between renewals of the places
 
 
 class ObjectsConfig(Section):
@@ -110,7 +111,7 @@ class RoomsConfig(Section):
     max_door_width_m: float = Field(default=1.1, gt=0.0)  # wider openings need a lintel
     min_room_area_m2: float = Field(default=1.2, gt=0.0)
     min_update_keyframes: int = Field(default=6, ge=1)  # rooms change slowly, a step must not
-    places_per_update: int = Field(default=250, ge=1)  # rooms are renewed every N/this keyframes
+    places_per_update: int = Field(default=100, ge=1)  # rooms are renewed every N/this keyframes
 
 
 class ViewConfig(Section):

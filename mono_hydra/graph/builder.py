@@ -44,8 +44,7 @@ class GraphBuilder:
         self.layer: PlaceLayer | None = None
         self.room_layer: RoomLayer | None = None
         self._objects: Mapping[int, ObjectAttributes] = {}
-        self._hung: dict[int, ObjectAttributes] = {}  # objects as they were when they got a parent
-        self._free_agents: list[int] = []
+        self._unhung: set[int] = set()  # objects and agents that wait for a place above them
         self._stamp_s = 0.0
 
     def step(
@@ -58,7 +57,7 @@ class GraphBuilder:
         """Update all layers with a keyframe (None: only poses moved) and changed mesh blocks."""
         self._stamp_s = self._stamp_s if keyframe is None else keyframe.stamp_s
         layer = self.layer = self.places.step(keyframe, moved, keyframe_of)
-        objects = self._objects = self.objects.step(keyframe, moved, keyframe_of, changed_mesh)
+        objects = self.objects.step(keyframe, moved, keyframe_of, changed_mesh)
         rooms = self.rooms.step(layer, sorted(objects.items()), changed_mesh, self._stamp_s)
         if keyframe is not None:
             self._publish_agent(keyframe)
@@ -66,7 +65,7 @@ class GraphBuilder:
             self._publish_agent(keyframe_of(m.id))
         self._publish_places(layer)
         self._publish_objects(objects)
-        self._publish_rooms(rooms, objects)
+        self._publish_rooms(rooms)
         return self.graph
 
     def _publish_agent(self, keyframe: Keyframe) -> None:
@@ -76,15 +75,17 @@ class GraphBuilder:
             node, AgentAttributes(T[:3, 3].copy(), T[:3, :3].copy(), keyframe.stamp_s, keyframe.id)
         )
         if self.graph.parent(node) is None:
-            self._free_agents.append(node)
+            self._unhung.add(node)
         if keyframe.id > 0 and self.graph.edge(node, node_id("a", keyframe.id - 1)) is None:
             self.graph.add_edge(node_id("a", keyframe.id - 1), node, AgentEdge())
 
     def _publish_places(self, layer: PlaceLayer) -> None:
         """Write only what this step changed."""
         for place in layer.removed_ids.tolist():
-            if node_id("p", place) in self.graph.nx_graph:
-                self.graph.remove_node(node_id("p", place))
+            node = node_id("p", place)
+            if node in self.graph.nx_graph:
+                self._unhung.update(self.graph.children(node))
+                self.graph.remove_node(node)
         if not len(layer.changed_ids):
             return
         changed = layer.changed_ids
@@ -103,19 +104,20 @@ class GraphBuilder:
             self.graph.add_edge(a, b, PlaceEdge(clearance_m))
 
     def _publish_objects(self, objects: Mapping[int, ObjectAttributes]) -> None:
-        wanted = {node_id("O", i): a for i, a in objects.items()}
-        for node in self.graph.nodes("objects"):
-            if node not in wanted:
-                self.graph.remove_node(node)
-        for node, attributes in wanted.items():
-            if node not in self.graph.nx_graph or self.graph.attributes(node) is not attributes:
-                self.graph.add_node(node, attributes)
+        for i in [i for i in self._objects if i not in objects]:
+            self.graph.remove_node(node_id("O", i))
+            self._unhung.discard(node_id("O", i))
+        for i, attributes in objects.items():
+            if self._objects.get(i) is not attributes:
+                self.graph.add_node(node_id("O", i), attributes)
+                self._unhung.add(node_id("O", i))
+        self._objects = objects
 
-    def _publish_rooms(self, rooms: RoomLayer, objects: Mapping[int, ObjectAttributes]) -> None:
+    def _publish_rooms(self, rooms: RoomLayer) -> None:
         if rooms is not self.room_layer:
             self._write_rooms(rooms)
         self.room_layer = rooms
-        self._publish_places_of(objects)
+        self._hang()
 
     def _write_rooms(self, rooms: RoomLayer) -> None:
         wanted = {node_id("R", i): a for i, a in sorted(rooms.rooms.items())}
@@ -154,34 +156,25 @@ class GraphBuilder:
             elif self.graph.parent(node) is not None:
                 self.graph.clear_parent(node)
 
-    def _publish_places_of(self, objects: Mapping[int, ObjectAttributes]) -> None:
+    def _hang(self) -> None:
         """Objects and agents hang below the nearest place in straight sight."""
-        nodes, points = [], []
-        for i, a in objects.items():
-            node = node_id("O", i)
-            known = self._hung.get(i)
-            if known is not a or self.graph.parent(node) is None:
-                self._hung[i] = a
-                nodes.append(node)
-                points.append(a.position_m)
-        for node in self._free_agents:
-            nodes.append(node)
-            points.append(self.graph.attributes(node).position_m)
-        if not nodes:
+        if not self._unhung:
             return
-        places = self.places.visible_place(np.array(points))
+        nodes = sorted(self._unhung)
+        points = np.array([self.graph.attributes(n).position_m for n in nodes])
+        places = self.places.visible_place(points)
         for node, place in zip(nodes, places.tolist(), strict=True):
             if place >= 0:
                 self.graph.set_parent(node, node_id("p", int(place)))
-        self._free_agents = [a for a in self._free_agents if self.graph.parent(a) is None]
+        self._unhung = {n for n in nodes if self.graph.parent(n) is None}
 
     def finish(self) -> SceneGraph:
         """Bring the rooms up to date and write the relations between objects."""
         if self.layer is not None:
-            self._objects = self.objects.finish()
-            self._publish_objects(self._objects)
-            final = self.rooms.finish(self.layer, sorted(self._objects.items()))
-            self._publish_rooms(final, self._objects)
+            self.layer = self.places.renew()
+            self._publish_places(self.layer)
+            self._publish_objects(self.objects.finish())
+            self._publish_rooms(self.rooms.finish(self.layer, sorted(self._objects.items())))
         attributes = {index_of(n): a for n, a in self.graph.items("objects")}
         found: dict[tuple[int, int], list[tuple[str, int, int]]] = {}
         for subject, predicate, other in relations(attributes, self.objects.is_parted):

@@ -14,6 +14,7 @@ from mono_hydra.types import F8, I4, U1, Keyframe
 
 FREE, SURFACE, SOLID, THIN = kernels.FREE, kernels.SURFACE, kernels.SOLID, kernels.THIN
 CHUNK = np.array([32, 32, 8], np.int32)  # the grid grows by whole chunks, so that growing is rare
+SPARE_SHARE = np.array([0.2, 0.2, 0.0])  # of its extent, ahead of what a growing side needs
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,13 +149,21 @@ class FreeSpace:
         )
         return x, y, z
 
+    def _with_room_to_grow(self, box: VoxelBox) -> VoxelBox:
+        """Both boxes; a side that moves outwards moves a good way, for each growth copies all."""
+        extent = np.array(self.box.shape, np.int32)
+        further = (SPARE_SHARE * extent).astype(np.int32)
+        low = np.where(box.low < self.box.low, box.low - further, self.box.low)
+        high = np.where(box.high > self.box.high, box.high + further, self.box.high)
+        return VoxelBox(low.astype(np.int32), high.astype(np.int32))
+
     def _grow(self, box: VoxelBox) -> None:
         """Enlarge the arrays to hold a box; what is stored keeps its global index."""
         if self.box.shape != (0, 0, 0) and (
             (box.low >= self.box.low).all() and (box.high <= self.box.high).all()
         ):
             return
-        wanted = box if self.box.shape == (0, 0, 0) else box.union(self.box)
+        wanted = box if self.box.shape == (0, 0, 0) else self._with_room_to_grow(box)
         low = np.floor_divide(wanted.low, CHUNK).astype(np.int32) * CHUNK
         high = -(np.floor_divide(-wanted.high, CHUNK).astype(np.int32) * CHUNK)
         new = VoxelBox(low, high)

@@ -8,7 +8,7 @@ et al., "Hydra", 2022, section on places; here one place stands at the widest po
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,6 +23,10 @@ MAX_WINDOW_PLACES = 20_000
 MAX_COS = 0.5  # basis points are seen at least 60 degrees apart
 
 
+def _no_ids() -> I8:
+    return np.zeros(0, np.int64)
+
+
 @dataclass(frozen=True, eq=False)
 class PlaceLayer:
     """All places after a step; arrays are read-only, ids ascend and are never used again."""
@@ -35,10 +39,8 @@ class PlaceLayer:
     is_active: Bool  # (N,) near the camera
     edges: I8  # (E, 2) ids, first < second, ascending
     edge_clearance_m: F8  # (E,) smallest along the straight way
-    changed_ids: I8 = field(
-        default_factory=lambda: np.zeros(0, np.int64)
-    )  # new, moved or re-joined
-    removed_ids: I8 = field(default_factory=lambda: np.zeros(0, np.int64))
+    changed_ids: I8 = field(default_factory=_no_ids)  # new, moved or re-joined
+    removed_ids: I8 = field(default_factory=_no_ids)
     free_space: FreeSpace | None = None  # the evidence behind it
 
 
@@ -84,6 +86,9 @@ class PlacesBuilder:
         self._camera_m = np.zeros(3)
         self._published = np.zeros(0, np.int64)
         self._touched: list[I8] = []
+        self._changed: VoxelBox | None = None  # evidence that no renewal has read
+        self._wait = 0
+        self._layer: PlaceLayer | None = None
 
     def step(
         self,
@@ -93,24 +98,37 @@ class PlacesBuilder:
     ) -> PlaceLayer:
         """Take back and add evidence, then renew the places near what changed.
 
+        The renewal waits for `renew_every` keyframes, since their views overlap; moved keyframes
+        are not kept waiting.
+
         Args:
             keyframe: the new one, or None.
             moved: keyframes whose fused pose was replaced; those never seen here are ignored.
             keyframe_of: the stored keyframe of an id.
         """
-        self._touched = []
         boxes = [self._move(m, keyframe_of) for m in moved if m.id in self._pose_of]
         if keyframe is not None and keyframe.id not in self._pose_of:
             self._camera_m = np.array(keyframe.T_world_camera[:3, 3], np.float64)
             boxes.append([self._add(keyframe.id, keyframe, keyframe.T_world_camera)])
-        changed: VoxelBox | None = None
         for box in (b for pair in boxes for b in pair if min(b.shape) > 0):
-            part = self.free_space.classify(box)
-            if min(part.shape) > 0:
-                changed = part if changed is None else changed.union(part)
-        if changed is not None:
-            self._renew(changed)
-        return self._publish()
+            self._changed = box if self._changed is None else self._changed.union(box)
+        self._wait -= 1
+        if moved or self._wait <= 0 or self._layer is None:
+            return self.renew()
+        self._layer = replace(self._layer, changed_ids=_no_ids(), removed_ids=_no_ids())
+        return self._layer
+
+    def renew(self) -> PlaceLayer:
+        """Renew the places near all that changed since the last time."""
+        self._wait = self.config.renew_every
+        self._touched = []
+        if self._changed is not None:
+            changed = self.free_space.classify(self._changed)
+            self._changed = None
+            if min(changed.shape) > 0:
+                self._renew(changed)
+        self._layer = self._publish()
+        return self._layer
 
     def visible_place(self, points_m: F8, reach_m: float = 4.0) -> I8:
         """Id of the nearest place without a wall between, for each point (M, 3); -1 without one."""

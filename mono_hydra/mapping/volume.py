@@ -320,7 +320,7 @@ class Volume:
             if len(back):
                 self._restore(np.sort(back))
         keys = self.blocks.keys()
-        away = keys[self._distance_m(keys, center) > reach_m + 3 * self.block_m]
+        away = keys[self._distance_m(keys, center) > reach_m + 8 * self.block_m]
         if len(away):
             self._put_away(away)
 

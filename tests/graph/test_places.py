@@ -136,6 +136,7 @@ def test_moved_keyframes_leave_the_evidence_of_their_new_poses(world: BoxWorld) 
     corrected.step(None, moves, frames.__getitem__)
     for frame in frames:
         straight.step(frame, [], frames.__getitem__)
+    straight.renew()
     points = np.random.default_rng(0).uniform([-1, -1, -1], [8, 5, 4], (20_000, 3))
     assert np.array_equal(
         corrected.free_space.state_at(points), straight.free_space.state_at(points)
