@@ -111,7 +111,7 @@ class RoomsConfig(Section):
     max_door_width_m: float = Field(default=1.1, gt=0.0)  # wider openings need a lintel
     min_room_area_m2: float = Field(default=1.2, gt=0.0)
     min_update_keyframes: int = Field(default=6, ge=1)  # rooms change slowly, a step must not
-    places_per_update: int = Field(default=100, ge=1)  # rooms are renewed every N/this keyframes
+    places_per_update: int = Field(default=60, ge=1)  # rooms are renewed every N/this keyframes
 
 
 class ViewConfig(Section):

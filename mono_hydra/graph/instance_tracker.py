@@ -152,9 +152,8 @@ class InstanceTracker:
 
     def _in_view(self, T_camera_world: F8, keyframe: Keyframe) -> list[int]:
         """Ids whose surrounding ball may meet the view, ascending."""
-        bounds = self._bounds[: self._next_id]
-        alive = np.isfinite(bounds[:, 0])
-        bounds = np.where(alive[:, None], bounds, 0.0)
+        ids = np.flatnonzero(np.isfinite(self._bounds[: self._next_id, 0]))
+        bounds = self._bounds[ids]
         center = (bounds[:, :3] + bounds[:, 3:]) / 2
         radius = np.linalg.norm(bounds[:, 3:] - bounds[:, :3], axis=1) / 2 + SEARCH_M
         x, y, z = (center @ T_camera_world[:3, :3].T + T_camera_world[:3, 3]).T
@@ -162,10 +161,10 @@ class InstanceTracker:
         half_u = max(k.cx, k.width - k.cx) / k.fx
         half_v = max(k.cy, k.height - k.cy) / k.fy
         reach = np.maximum(z, 0.0)
-        seen = alive & (z > -radius) & (z < self.config.max_depth_m + radius)
+        seen = (z > -radius) & (z < self.config.max_depth_m + radius)
         seen &= np.abs(x) <= half_u * reach + radius * np.hypot(1.0, half_u)
         seen &= np.abs(y) <= half_v * reach + radius * np.hypot(1.0, half_v)
-        return [int(i) for i in np.flatnonzero(seen)]
+        return [int(i) for i in ids[seen]]
 
     def _assign(
         self,
@@ -181,12 +180,11 @@ class InstanceTracker:
         near_of: dict[int, Bool] = {}
         is_uncertain = segment.sigma * segment.depth_m > ALIGN_FROM_M
         eye = keyframe.T_world_camera[:3, 3]
-        for index in candidates:
+        alike = np.array([i for i in candidates if self.instances[i].label == segment.label], int)
+        bounds = self._bounds[alike]
+        apart = ((bounds[:, :3] > high) | (bounds[:, 3:] < low)).any(axis=1)
+        for index in alike[~apart].tolist():
             instance = self.instances[index]
-            if instance.label != segment.label:
-                continue
-            if (instance.low_m > high).any() or (instance.high_m < low).any():
-                continue
             near = np.zeros(len(points), np.bool_)
             look = looks[index]
             scale = look.scale_to(segment.index) if is_uncertain else None

@@ -51,8 +51,9 @@ def small_view(keyframe: Keyframe) -> SmallView:
     """What is kept of a view."""
     h, w = (n // CELL_PX * CELL_PX for n in keyframe.depth_m.shape)
     depth = keyframe.depth_m[:h, :w]
-    cells = np.where(depth > 0, depth, 60.0).reshape(h // CELL_PX, CELL_PX, w // CELL_PX, CELL_PX)
-    nearest = cells.min(axis=(1, 3))
+    known = np.where(depth > 0, depth, np.float32(60.0))
+    rows = np.minimum.reduce([known[k::CELL_PX] for k in range(CELL_PX)])  # faster than an axis of
+    nearest = np.minimum.reduce([rows[:, k::CELL_PX] for k in range(CELL_PX)])  # a few elements
     return SmallView(
         keyframe.T_world_camera,
         keyframe.camera.vector(),

@@ -331,7 +331,7 @@ class Volume:
     def _put_away(self, keys: I8) -> None:
         for key, slot in zip(keys.tolist(), self.blocks.find(keys).tolist(), strict=True):
             raw = b"".join(array[slot].tobytes() for array in self.blocks.arrays())
-            self._archive[key] = lz4.block.compress(raw, store_size=True)
+            self._archive[key] = lz4.block.compress(raw, mode="fast", acceleration=8)
             self._archive_first[key] = int(self.blocks.first_of_slot[slot])
         self.blocks.release(keys)
 
