@@ -31,6 +31,9 @@ class PerceptionConfig(Section):
     degrade: Literal["none", "network"] = "none"
     degrade_seed: int = Field(default=0, ge=0)
     align: Literal["auto", "off"] = "auto"  # draw uncertain depth to planes; sensors: untouched
+    temporal_views: int = Field(default=3, ge=0, le=8)  # predictions merged into the next one
+    temporal_max_age_s: float = Field(default=3.0, gt=0.0)
+    temporal_correlation: float = Field(default=0.7, ge=0.0, le=1.0)  # of neighbours' errors
     max_depth_m: float = Field(default=10.0, gt=0.5)  # readings beyond are unknown
     sensor_depth_sigma: float = Field(default=0.01, gt=0.0)  # of ln depth
 

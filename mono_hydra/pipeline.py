@@ -93,13 +93,13 @@ class Pipeline:
         predictor: Predictor,
         observers: Sequence[Observer] = (),
         *,
-        aligner: Aligner | None = None,
+        aligners: Sequence[Aligner] = (),
         has_stamps: bool = True,
     ) -> None:
         self.config = config
         self.tracker = tracker
         self.predictor = predictor
-        self.aligner = aligner
+        self.aligners = list(aligners)
         self.observers = list(observers)
         self.keyframe_policy = KeyframePolicy(config.keyframes, has_stamps=has_stamps)
         self.keyframes = KeyframeStore(config.keyframes, config.mapping.refusion_tolerance_m)
@@ -135,9 +135,9 @@ class Pipeline:
             self.lost["no depth"] = self.lost.get("no depth", 0) + 1
             return Step(frame, tracked, timing_ms=timer.ms)
         self.keyframe_policy.observe_depth(prediction.depth_m)
-        if self.aligner is not None:
-            prediction = self.aligner.step(prediction, tracked)
-            timer.lap("alignment")
+        for aligner in self.aligners:
+            prediction = aligner.step(prediction, tracked)
+        timer.lap("alignment")
         keyframe = self.keyframes.add(frame, prediction, tracked)
         timer.lap("keyframe")
         moved, self._moved = self._moved, []

@@ -233,7 +233,7 @@ def make_pipeline(
         tracker,
         chosen,
         observers,
-        aligner=Aligner(config.perception, label_space),
+        aligners=[Aligner(config.perception, label_space)],
         has_stamps=sequence.info.has_stamps,
     )
 
