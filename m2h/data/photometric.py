@@ -134,7 +134,7 @@ def _blurred(image: U1, rng: np.random.Generator) -> U1:
     """Out of focus, or moved along a line."""
     import cv2
 
-    longest_px = MAX_BLUR_SHARE * image.shape[1]
+    longest_px = max(MAX_BLUR_SHARE * image.shape[1], 2.0)
     if rng.random() < 0.5:
         sigma_px = float(rng.uniform(0.3, 0.25 * longest_px))
         return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma_px), np.uint8)

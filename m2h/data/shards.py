@@ -85,7 +85,7 @@ def _opened(path: Path) -> _Shard:
             version = int(stored["version"])
             starts, intrinsics = stored["starts"], stored["intrinsics"]
         stream_at = _data_offset(path, "stream.npy")
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: is no file of training views; delete it and render again") from (
             error
         )

@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -77,7 +78,7 @@ class TeacherLabels:
                 names, self._starts, self._stream = (
                     stored[key] for key in ("names", "starts", "stream")
                 )
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
             raise DataError(f"{path}: is no file of teacher labels; make it anew") from error
         self._index = {str(name): k for k, name in enumerate(names)}
 
