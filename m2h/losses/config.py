@@ -1,0 +1,30 @@
+"""Weights and choices of the losses."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LossConfig(BaseModel):
+    """Weight of every term (0 leaves it out), and how the tasks are balanced."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    depth: float = Field(1.0, ge=0)
+    semantics: float = Field(1.0, ge=0)
+    semantics_partial: float = Field(0.5, ge=0)  # half of true labels: a teacher errs
+    normals: float = Field(1.0, ge=0)
+    edges: float = Field(1.0, ge=0)
+    sigma: float = Field(0.1, ge=0)
+    depth_normal: float = Field(0.1, ge=0)
+    edge_semantic: float = Field(0.1, ge=0)
+    sigma_law: Literal["laplace", "gaussian"] = "laplace"
+    balance: Literal["fixed", "dwa", "uncertainty"] = "fixed"
+    dwa_period_steps: int = Field(200, ge=1)  # what the paper calls an epoch
+    dwa_temperature: float = Field(2.0, gt=0)
+    # labels are read at every n-th pixel: the logits come from stride 2, so 2 loses next to nothing
+    label_stride: int = Field(2, ge=1)
+    consistency_stride: int = Field(2, ge=1)
+    consistency_ramp: float = Field(1 / 3, gt=0, le=1)  # share of the training
