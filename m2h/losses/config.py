@@ -12,19 +12,19 @@ class LossConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    depth: float = Field(1.0, ge=0)
-    semantics: float = Field(1.0, ge=0)
-    semantics_partial: float = Field(0.5, ge=0)  # half of true labels: a teacher errs
-    normals: float = Field(1.0, ge=0)
-    edges: float = Field(1.0, ge=0)
-    sigma: float = Field(0.1, ge=0)
-    depth_normal: float = Field(0.1, ge=0)
-    edge_semantic: float = Field(0.1, ge=0)
+    depth: float = Field(default=1.0, ge=0)
+    semantics: float = Field(default=1.0, ge=0)
+    semantics_partial: float = Field(default=0.5, ge=0)  # half of true labels: a teacher errs
+    normals: float = Field(default=1.0, ge=0)
+    edges: float = Field(default=1.0, ge=0)
+    sigma: float = Field(default=0.1, ge=0)
+    depth_normal: float = Field(default=0.1, ge=0)
+    edge_semantic: float = Field(default=0.1, ge=0)
     sigma_law: Literal["laplace", "gaussian"] = "laplace"
     balance: Literal["fixed", "dwa", "uncertainty"] = "fixed"
-    dwa_period_steps: int = Field(200, ge=1)  # what the paper calls an epoch
-    dwa_temperature: float = Field(2.0, gt=0)
+    dwa_period_steps: int = Field(default=200, ge=1)  # what the paper calls an epoch
+    dwa_temperature: float = Field(default=2.0, gt=0)
     # labels are read at every n-th pixel: the logits come from stride 2, so 2 loses next to nothing
-    label_stride: int = Field(2, ge=1)
-    consistency_stride: int = Field(2, ge=1)
-    consistency_ramp: float = Field(1 / 3, gt=0, le=1)  # share of the training
+    label_stride: int = Field(default=2, ge=1)
+    consistency_stride: int = Field(default=2, ge=1)
+    consistency_ramp: float = Field(default=1 / 3, gt=0, le=1)  # share of the training
