@@ -24,7 +24,6 @@ class LossConfig(BaseModel):
     balance: Literal["fixed", "dwa", "uncertainty"] = "fixed"
     dwa_period_steps: int = Field(default=200, ge=1)  # what the paper calls an epoch
     dwa_temperature: float = Field(default=2.0, gt=0)
-    # labels are read at every n-th pixel: the logits come from stride 2, so 2 loses next to nothing
-    label_stride: int = Field(default=2, ge=1)
-    consistency_stride: int = Field(default=2, ge=1)
+    # labels and consistency use every n-th pixel: the heads end at stride 2, so 2 loses nothing
+    stride: int = Field(default=2, ge=1)
     consistency_ramp: float = Field(default=1 / 3, gt=0, le=1)  # share of the training

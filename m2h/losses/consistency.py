@@ -63,19 +63,18 @@ def _smooth(depth: Tensor) -> Tensor:
     return smooth
 
 
-def edge_semantic_loss(edge_logits: Tensor, logits: Tensor, *, stride: int = 2) -> Tensor:
+def edge_semantic_loss(edge_logits: Tensor, logits: Tensor) -> Tensor:
     """Edges where the label changes, and label changes where there is an edge.
 
     b = 1 - sum_k p_k(x) p_k(x + dx), maximum over the right and the lower neighbour; mean of
     BCE(edge, b held fixed) and |b - edge held fixed|.
 
     Args:
-        edge_logits: (B, 1, H, W).
-        logits: (B, K, H, W), class 0 left out.
-        stride: work on every n-th pixel.
+        edge_logits: (B, 1, h, w).
+        logits: (B, K - 1, h, w), of `class_logits`.
     """
-    p = logits[:, 1:, ::stride, ::stride].softmax(1)
-    edge = edge_logits[:, 0, ::stride, ::stride][:, :-1, :-1]
+    p = logits.softmax(1)
+    edge = edge_logits[:, 0, :-1, :-1]
     here = p[..., :-1, :-1]
     same = torch.minimum(
         (here * p[..., :-1, 1:]).sum(1), (here * p[..., 1:, :-1]).sum(1)

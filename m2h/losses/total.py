@@ -15,7 +15,7 @@ from m2h.losses.balance import make_balance
 from m2h.losses.config import LossConfig
 from m2h.losses.consistency import depth_normal_loss, edge_semantic_loss
 from m2h.losses.depth import depth_loss, log_depth_error, sigma_loss
-from m2h.losses.semantics import label_loss, partial_label_loss
+from m2h.losses.semantics import class_logits, label_loss, partial_label_loss
 from m2h.losses.surfaces import edge_loss, normal_loss
 from m2h.types import TASKS, Batch, Outputs
 
@@ -41,15 +41,20 @@ def loss_terms(
         allowed: (T, K) bool, classes each class of the teacher may stand for; None: no teacher.
         progress: share of the training that is done.
     """
-    terms = {
-        **_depth_terms(outputs, batch, config, canonical_focal_px),
-        **_label_terms(outputs, batch, config, allowed),
-    }
+    terms = _depth_terms(outputs, batch, config, canonical_focal_px)
+    terms.update(_label_terms(outputs, batch, config, allowed))
     if outputs.normals is not None and config.normals:
         terms["normals"] = normal_loss(outputs.normals, batch.normals)
     if outputs.edges is not None and config.edges:
         terms["edges"] = edge_loss(outputs.edges, batch.edges)
-    terms.update(_consistency_terms(outputs, batch, config, progress))
+    if outputs.depth is not None and outputs.normals is not None and config.depth_normal:
+        terms["depth_normal"] = depth_normal_loss(
+            outputs.depth,
+            outputs.normals,
+            batch,
+            teach_normals=progress >= config.consistency_ramp,
+            stride=config.stride,
+        )
     return {name: value for name, value in terms.items() if value is not None}
 
 
@@ -73,31 +78,15 @@ def _label_terms(
     terms: dict[str, Tensor | None] = {}
     if outputs.semantics is None:
         return terms
+    s = config.stride
+    logits = class_logits(outputs.semantics, s)
+    labels, teacher = batch.labels[:, ::s, ::s], batch.teacher[:, ::s, ::s]
     if config.semantics:
-        terms["semantics"] = label_loss(outputs.semantics, batch.labels, stride=config.label_stride)
+        terms["semantics"] = label_loss(logits, labels)
     if config.semantics_partial and allowed is not None:
-        terms["semantics_partial"] = partial_label_loss(
-            outputs.semantics, batch.teacher, batch.labels, allowed, stride=config.label_stride
-        )
-    return terms
-
-
-def _consistency_terms(
-    outputs: Outputs, batch: Batch, config: LossConfig, progress: float
-) -> dict[str, Tensor | None]:
-    terms: dict[str, Tensor | None] = {}
-    if outputs.depth is not None and outputs.normals is not None and config.depth_normal:
-        terms["depth_normal"] = depth_normal_loss(
-            outputs.depth,
-            outputs.normals,
-            batch,
-            teach_normals=progress >= config.consistency_ramp,
-            stride=config.consistency_stride,
-        )
-    if outputs.edges is not None and outputs.semantics is not None and config.edge_semantic:
-        terms["edge_semantic"] = edge_semantic_loss(
-            outputs.edges, outputs.semantics, stride=config.consistency_stride
-        )
+        terms["semantics_partial"] = partial_label_loss(logits, teacher, labels, allowed)
+    if outputs.edges is not None and config.edge_semantic:
+        terms["edge_semantic"] = edge_semantic_loss(outputs.edges[..., ::s, ::s], logits)
     return terms
 
 

@@ -11,7 +11,7 @@ from m2h.losses import LossConfig, MultiTaskLoss, loss_terms
 from m2h.losses.balance import DynamicWeightAverage, LearnedUncertainty
 from m2h.losses.consistency import depth_normal_loss, edge_semantic_loss
 from m2h.losses.depth import depth_loss, gradient_loss, log_depth_error, sigma_loss
-from m2h.losses.semantics import label_loss, partial_label_loss
+from m2h.losses.semantics import class_logits, label_loss, partial_label_loss
 from m2h.losses.surfaces import edge_loss, normal_loss, normals_of_depth
 from m2h.types import TASKS, Outputs
 from tests.m2h.batches_by_hand import HEIGHT, WIDTH, TinyNetwork, batch_of, random_batch
@@ -96,8 +96,10 @@ def test_unknown_labels_and_class_zero_take_no_part():
     logits = torch.zeros(1, 41, 2, 2)
     logits[:, 0] = 50.0  # class 0 shouts
     labels = torch.tensor([[[3, 0], [0, 0]]])
-    assert label_loss(logits, labels).item() == pytest.approx(math.log(40), rel=1e-5)
-    assert label_loss(logits, torch.zeros(1, 2, 2, dtype=torch.int64)) is None
+    assert label_loss(class_logits(logits, 1), labels).item() == pytest.approx(
+        math.log(40), rel=1e-5
+    )
+    assert label_loss(class_logits(logits, 1), torch.zeros(1, 2, 2, dtype=torch.int64)) is None
 
 
 def test_partial_label_is_satisfied_by_any_class_of_its_set():
@@ -105,10 +107,10 @@ def test_partial_label_is_satisfied_by_any_class_of_its_set():
     allowed[1, [5, 6]] = True  # class 2 of the teacher stands for nothing
     teacher = torch.tensor([[[1, 255], [2, 1]]])
     labels = torch.zeros(1, 2, 2, dtype=torch.int64)
-    uniform = partial_label_loss(torch.zeros(1, 41, 2, 2), teacher, labels, allowed)
+    uniform = partial_label_loss(torch.zeros(1, 40, 2, 2), teacher, labels, allowed)
     assert uniform.item() == pytest.approx(math.log(20), rel=1e-5)
-    sure = torch.zeros(1, 41, 2, 2)
-    sure[:, 6] = 30.0
+    sure = torch.zeros(1, 40, 2, 2)
+    sure[:, 5] = 30.0
     assert partial_label_loss(sure, teacher, labels, allowed).item() == pytest.approx(0, abs=1e-6)
     labels[0, 0, 0] = labels[0, 1, 1] = 9
     assert partial_label_loss(sure, teacher, labels, allowed) is None
@@ -170,8 +172,8 @@ def test_edges_and_labels_agree_when_the_edge_stands_where_the_label_changes():
     logits[:, 2, :, 6:] = 20.0
     edge = torch.full((1, 1, HEIGHT, WIDTH), -20.0)
     edge[..., 5] = 20.0
-    right = edge_semantic_loss(edge, logits, stride=1).item()
-    wrong = edge_semantic_loss(edge.roll(3, dims=3), logits, stride=1).item()
+    right = edge_semantic_loss(edge, class_logits(logits, 1)).item()
+    wrong = edge_semantic_loss(edge.roll(3, dims=3), class_logits(logits, 1)).item()
     assert right == pytest.approx(0.0, abs=1e-3)
     assert wrong > 1.0
 
