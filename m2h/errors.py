@@ -19,3 +19,7 @@ class DataError(M2HError):
 
 class BackendError(M2HError):
     """An inference backend, a device or a precision is not available."""
+
+
+class PresetError(M2HError):
+    """A preset of the network, or a switch of it, does not exist."""

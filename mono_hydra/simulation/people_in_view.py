@@ -127,11 +127,17 @@ class PeopleInView:
         edge = np.abs(cv2.blur(inside, (3, 3)) - inside) > 1e-3  # single rays leave steps there
         part[edge] = cv2.blur(part, (3, 3))[edge]
         depths, labels = view.depth_m.copy(), view.labels.copy()
-        instances = view.instances.copy()
+        instances, normals = view.instances.copy(), view.normals_world.copy()
+        normals[window][nearer] = _facing(
+            pose.normal[triangle[nearer]] @ T_world_person[:3, :3].T, rays[..., 3:][nearer]
+        )
         depths[window][nearer] = t[nearer]
         labels[window][nearer] = self._label
         instances[window][nearer] = agent.id
-        return replace(view, depth_m=depths, labels=labels, instances=instances), linear
+        seen = replace(
+            view, depth_m=depths, labels=labels, instances=instances, normals_world=normals
+        )
+        return seen, linear
 
     def _window(self, pose: _Pose, T_world_person: F8, T_world_camera: F8) -> Any:
         """Slices of the image that hold the person and the floor at its feet; None: out of view."""
@@ -167,6 +173,12 @@ def _turn(yaw_rad: float) -> F8:
     """Local to world: the face (local -y) looks along the yaw."""
     c, s = np.cos(yaw_rad + np.pi / 2), np.sin(yaw_rad + np.pi / 2)
     return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+
+
+def _facing(normals: F8, directions: F4) -> F8:
+    """Normals (N, 3) turned against the rays (N, 3) that meet them."""
+    away = (normals * directions).sum(axis=1, keepdims=True) > 0.0
+    return np.where(away, -normals, normals)
 
 
 def _patch(rays: F4, depth_m: F4, feet_m: F8) -> F4:

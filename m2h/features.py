@@ -1,0 +1,27 @@
+"""What a backbone hands to a decoder, and the resizing both use."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+from torch.nn import functional
+
+
+class Features(NamedTuple):
+    """Maps of an image from fine to coarse (or from early to late blocks of a transformer)."""
+
+    maps: tuple[Tensor, ...]  # each (B, C_i, H_i, W_i)
+    tokens: tuple[Tensor, ...] = ()  # class tokens (B, D) of a transformer, one a map
+
+
+def resize(x: Tensor, size: tuple[int, int], *, align_corners: bool = False) -> Tensor:
+    """Resize bilinearly, without antialiasing, to (height, width); unchanged if it fits already."""
+    if (x.shape[-2], x.shape[-1]) == size:
+        return x
+    return functional.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
+
+
+def double(x: Tensor) -> Tensor:
+    """Enlarge twice with aligned corners, as the release does inside its decoder."""
+    return functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=True)

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from m2h.attention import CrossTaskWindowAttention, border_mask, cut_windows, join_windows
+from m2h.errors import PresetError
+from m2h.model import M2H, build_model, preset
+from m2h.presets import config_from_dict
+from m2h.types import TASKS, Outputs
+
+SIZE = (64, 96)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> M2H:
+    torch.manual_seed(0)
+    return build_model(preset("m2h_tiny")).eval()
+
+
+def image(height: int, width: int, batch: int = 1) -> Tensor:
+    return torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(1))
+
+
+def loss_of(outputs: Outputs) -> Tensor:
+    weights = torch.Generator().manual_seed(2)
+    given = [x for x in outputs if x is not None]
+    return torch.stack([(x * torch.rand(x.shape, generator=weights)).mean() for x in given]).sum()
+
+
+def silent_parameters(model: M2H) -> list[str]:
+    loss_of(model(image(*SIZE, batch=2))).backward()
+    trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    return [n for n, p in trained if p.grad is None or not bool(p.grad.abs().sum() > 0)]
+
+
+def test_tiny_has_the_size_of_its_budget(tiny: M2H) -> None:
+    n = sum(p.numel() for p in tiny.parameters())
+    assert sum(p.numel() for p in tiny.backbone.parameters()) == 1_795_936
+    assert 2_000_000 < n < 2_500_000
+
+
+@pytest.mark.parametrize("size", [SIZE, (97, 131), (33, 20)])
+def test_outputs_have_the_size_of_the_image(tiny: M2H, size: tuple[int, int]) -> None:
+    with torch.no_grad():
+        outputs = tiny(tiny.normalise(image(*size)))
+    shapes = {name: tuple(x.shape) for name, x in outputs._asdict().items()}
+    n_channels = {"depth": 1, "semantics": 41, "normals": 3, "edges": 1, "log_sigma": 1}
+    assert shapes == {name: (1, n, *size) for name, n in n_channels.items()}
+
+
+def test_depth_keeps_its_range_and_normals_their_length(tiny: M2H) -> None:
+    with torch.no_grad():
+        outputs = tiny(100.0 * (image(*SIZE) - 0.5))
+    assert outputs.depth.min() >= 0.1
+    assert outputs.depth.max() <= 10.0 * (1 + 1e-6)
+    torch.testing.assert_close(outputs.normals.norm(dim=1), torch.ones(1, *SIZE))
+
+
+@pytest.mark.parametrize("switches", [{}, {"cross_task": "concat"}, {"tasks": ("depth",)}])
+def test_gradient_reaches_every_parameter(switches: dict[str, object]) -> None:
+    torch.manual_seed(0)
+    assert silent_parameters(build_model(preset("m2h_tiny", **switches))) == []
+
+
+@pytest.mark.parametrize(
+    ("switches", "part"),
+    [({"cross_task": "none"}, "cross_task"), ({"ggfm": False}, "ggfm")],
+)
+def test_a_switch_removes_its_part_and_nothing_else(
+    tiny: M2H, switches: dict[str, object], part: str
+) -> None:
+    left = build_model(preset("m2h_tiny", **switches)).state_dict()
+    expected = {k for k in tiny.state_dict() if not k.startswith(f"mlt_head.{part}.")}
+    assert set(left) == expected
+    assert len(expected) < len(tiny.state_dict())
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_single_task_network_predicts_its_task_only(task: str) -> None:
+    model = build_model(preset("m2h_tiny", tasks=(task,))).eval()
+    with torch.no_grad():
+        outputs = model(image(*SIZE))
+    names = {name for name, x in outputs._asdict().items() if x is not None}
+    assert names == ({task, "log_sigma"} if task == "depth" else {task})
+
+
+def test_the_decoder_accepts_the_encoder_of_the_paper() -> None:
+    torch.manual_seed(0)
+    model = build_model(preset("m2h_tiny", encoder="dinov2_vits14"))
+    assert silent_parameters(model) == []
+    assert not any(p.requires_grad for p in model.backbone.parameters())
+
+
+def test_windows_join_to_the_map_they_were_cut_from() -> None:
+    maps = torch.rand(2, 4, 3, 16, 23)
+    for shift in (0, 3):
+        windows = cut_windows(maps, shift)
+        assert windows.shape == (2, 12, 4, 49, 3)
+        torch.testing.assert_close(join_windows(windows, 16, 23, shift), maps)
+
+
+@pytest.mark.parametrize("shift", [0, 3])
+def test_attention_stays_inside_the_image_and_its_window(shift: int) -> None:
+    torch.manual_seed(0)
+    layer = CrossTaskWindowAttention(2, 8, shift=shift).eval()
+    maps = torch.rand(1, 2, 8, 10, 12, requires_grad=True)
+    layer(maps)[0, 0, :, 0, 0].sum().backward()
+    seen = maps.grad.abs().sum((0, 2)) > 0  # (T, H, W)
+    reach = 7 if shift == 0 else 3
+    expected = torch.zeros(2, 10, 12, dtype=torch.bool)
+    expected[:, :reach, :reach] = True
+    assert torch.equal(seen, expected)
+
+
+def test_an_unpadded_unshifted_grid_masks_nothing() -> None:
+    assert not border_mask(14, 21, 0).any()
+    assert border_mask(14, 21, 3).any()
+    assert border_mask(15, 21, 0).any()
+
+
+def test_configuration_survives_its_own_dictionary() -> None:
+    config = preset("m2h_tiny", tasks=("depth", "edges"), ggfm=False)
+    assert config.tasks == ("edges", "depth")
+    assert config_from_dict(config.to_dict()) == config
+
+
+@pytest.mark.parametrize(
+    ("name", "switches", "message"),
+    [
+        ("m2h_big", {}, "unknown preset"),
+        ("m2h_tiny", {"attention": 1}, "unknown switch attention"),
+        ("m2h_tiny", {"tasks": ()}, "subset"),
+        ("m2h_tiny", {"encoder": "resnet"}, "resnet"),
+        ("m2h", {"ggfm": False}, "m2h_tiny"),
+    ],
+)
+def test_what_does_not_exist_is_named(name: str, switches: dict[str, object], message: str) -> None:
+    with pytest.raises(PresetError, match=message) as caught:
+        preset(name, **switches)
+    assert "\n" not in str(caught.value)
