@@ -130,4 +130,28 @@ def _split_frames(folder: Path) -> tuple[Reader, Reader]:
 def _photographs(folder: Path, teacher: Path | None) -> Reader:
     from m2h.data.photos import Photographs
 
+    if teacher is None:
+        raise DataError(
+            f"{folder}: photographs teach nothing without labels; name --teacher FILE, "
+            "labels made before (.npz) or the network that makes them"
+        )
     return Photographs(folder, teacher)
+
+
+def labels_of_photos(
+    photos: Path, teacher: Path, out: Path, progress: Callable[[int, int], None] | None = None
+) -> Path:
+    """The file of labels: `teacher` itself, or the one a teacher network writes in `out` once.
+
+    Raises:
+        DataError: there are no photographs.
+        BackendError: the network cannot be run.
+    """
+    from m2h.data.teacher import label_folder
+
+    if teacher.suffix == ".npz":
+        return teacher
+    path = out / "photo_labels.npz"
+    if not path.is_file():
+        label_folder(photos, teacher, path, progress)
+    return path

@@ -25,6 +25,8 @@ curves.png, last.ckpt (resumes exactly), state.safetensors (small, to keep), set
 settings, with --set: those of the training (rate, freeze_steps, ema_decay, bf16 ...), of its losses
 (loss.depth, loss.balance=dwa ...) and of the network (model.cross_task=none ...)."""
 
+PHOTO_LABELS = "photo_labels.npz"  # may be there from a start that went no further
+
 
 def parser() -> argparse.ArgumentParser:
     """All options."""
@@ -34,7 +36,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--simulated", type=Path, metavar="DIR", help="shards of rendered homes")
     p.add_argument("--nyuv2", type=Path, metavar="DIR", help="with rgb, depth, label40")
     p.add_argument("--photos", type=Path, metavar="DIR", help="photographs of rooms")
-    p.add_argument("--teacher", type=Path, metavar="FILE", help="labels of the photographs")
+    p.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="FILE",
+        help="labels of the photographs, or the network that makes them (once)",
+    )
     p.add_argument("--shares", metavar="NAME=SHARE,...", help="of the sources in a batch")
     p.add_argument("--encoder", type=Path, metavar="FILE", help="weights the encoder starts from")
     p.add_argument("--start", type=Path, metavar="FILE", help="network to start from")
@@ -124,7 +131,7 @@ def _check_out(out: Path, *, resumes: bool) -> None:
         raise OutputError(f"--out {out}: is a file; name a folder")
     if resumes:
         return
-    if out.is_dir() and any(out.iterdir()):
+    if out.is_dir() and any(path.name != PHOTO_LABELS for path in out.iterdir()):
         raise OutputError(f"--out {out}: is not empty; add --resume to go on, or name another")
 
 

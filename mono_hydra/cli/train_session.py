@@ -9,17 +9,23 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from m2h.checkpoints import load_checkpoint, save_checkpoint, start_encoder
-from m2h.data.label_sets import allowed_classes
-from m2h.model import M2H, build_model, preset
 from tqdm import tqdm
 
+from m2h.checkpoints import load_checkpoint, save_checkpoint, start_encoder
+from m2h.data.label_sets import allowed_classes
 from m2h.losses import MultiTaskLoss
+from m2h.model import M2H, build_model, preset
 from m2h.training import Report, Trainer, TrainingConfig, with_settings
 from m2h.training.distributed import World, join_world, leave_world
 from m2h.training.held_out import HeldOut
 from m2h.training.loop import FULL_NAME, SMALL_NAME
-from m2h.training.sources import Sources, held_out_batches, mixed_batches, open_sources
+from m2h.training.sources import (
+    Sources,
+    held_out_batches,
+    labels_of_photos,
+    mixed_batches,
+    open_sources,
+)
 from mono_hydra.cli.train_m2h import parse_shares, report_line
 from mono_hydra.errors import ConfigError
 from mono_hydra.files.atomic import write_text
@@ -35,24 +41,34 @@ def train(
 ) -> int:
     """Run the training that the options describe; returns the exit code."""
     config = with_settings(TrainingConfig(), settings)
+    args.out.mkdir(parents=True, exist_ok=True)
     sources = open_sources(
-        simulated=args.simulated, nyuv2=args.nyuv2, photos=args.photos, teacher=args.teacher
+        simulated=args.simulated, nyuv2=args.nyuv2, photos=args.photos, teacher=_labels(args)
     )
     model = _network(args, switches, config)
     world = join_world(args.device)
     try:
-        args.out.mkdir(parents=True, exist_ok=True)
         if world.is_first:
             _say_plan(args, config, sources, model)
         trainer = _trainer(args, config, size, sources, model, world)
-        report = trainer.run()
+        try:
+            report = trainer.run()
+        finally:  # also when interrupted: the average so far is a network
+            if world.is_first:
+                average = cast(M2H, trainer.average.model)
+                save_checkpoint(args.out / NETWORK_NAME, average, _card(args, config, trainer.step))
         if world.is_first:
-            average = cast(M2H, trainer.average.model)
-            save_checkpoint(args.out / NETWORK_NAME, average, _card(args, config, report))
             report_line(_summary(trainer, report))
     finally:
         leave_world(world)
     return 0
+
+
+def _labels(args: argparse.Namespace) -> Path | None:
+    """The teacher's labels of the photographs; a teacher network makes them on first use."""
+    if args.photos is None or args.teacher is None:
+        return None
+    return labels_of_photos(args.photos, args.teacher, args.out)
 
 
 def _network(args: argparse.Namespace, switches: Mapping[str, Any], config: TrainingConfig) -> M2H:
@@ -139,13 +155,13 @@ def _say_plan(
     print(f"{model.config.preset}: {n_parameters / 1e6:.2f} M parameters, {config.steps} steps")
 
 
-def _card(args: argparse.Namespace, config: TrainingConfig, report: Report) -> dict[str, str]:
+def _card(args: argparse.Namespace, config: TrainingConfig, step: int) -> dict[str, str]:
     """What a user of the weights must know, as the command knows it."""
     used = [name for name in ("simulated", "nyuv2", "photos") if getattr(args, name)]
     return {
         "training_data": ", ".join(used),
         "encoder_start": args.encoder.name if args.encoder else "random",
-        "steps": f"{report.step} of {config.steps}",
+        "steps": f"{step} of {config.steps}",
         "image_size": args.size,
         "seed": str(config.seed),
         "settings": config.model_dump_json(),
