@@ -9,9 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from m2h.backbone import VIT_SHAPES, DinoV2
+from m2h.backbone import DinoV2
 from m2h.mobilenet import MobileNetV2
 from m2h.presets import PRESETS, ModelConfig, preset
+from m2h.released_decoder import ReleasedDecoder
 from m2h.tiny_decoder import TinyDecoder
 from m2h.types import Outputs
 
@@ -64,8 +65,10 @@ def _backbone(config: ModelConfig) -> MobileNetV2 | DinoV2:
     return DinoV2(config.encoder)
 
 
-def _decoder(config: ModelConfig, backbone: MobileNetV2 | DinoV2) -> TinyDecoder:
+def _decoder(config: ModelConfig, backbone: MobileNetV2 | DinoV2) -> TinyDecoder | ReleasedDecoder:
     if isinstance(backbone, MobileNetV2):
         return TinyDecoder(config, backbone.channels, is_pyramid=True)
-    width = VIT_SHAPES[config.encoder].width
-    return TinyDecoder(config, (width,) * 4, is_pyramid=False)
+    width = backbone.shape.width
+    if config.decoder == "tiny":
+        return TinyDecoder(config, (width,) * 4, is_pyramid=False)
+    return ReleasedDecoder(config, width)

@@ -44,6 +44,9 @@ class MeanDepthMap:
 
 def _cells(depth_m: F4) -> tuple[F8, F8]:
     """Sum and number of the known pixels in every cell of the grid."""
+    # an image smaller than the grid is enlarged, or cells between its pixels would stay empty
+    repeats = [-(-cells // pixels) for cells, pixels in zip(GRID, depth_m.shape, strict=True)]
+    depth_m = depth_m.repeat(repeats[0], axis=0).repeat(repeats[1], axis=1)
     known = np.isfinite(depth_m) & (depth_m > 0)
     rows, columns = np.nonzero(known)
     height, width = depth_m.shape

@@ -24,6 +24,7 @@ class Scorer:
         protocol: Protocol,
         *,
         tasks: Iterable[Task] = TASKS,
+        has_sigma: bool = True,
         is_fast: bool = False,
         n_thresholds: int = N_THRESHOLDS,
         max_edge_images: int | None = None,
@@ -33,12 +34,13 @@ class Scorer:
         Args:
             protocol: which pixels of depth count.
             tasks: outputs that the network has; the others are not scored.
+            has_sigma: whether the depth comes with a sigma worth judging.
             is_fast: edges by distance transforms, for curves.
             n_thresholds: of the edges.
             max_edge_images: edges of the first so many images only: the matching takes a second.
         """
         self.tasks = frozenset(tasks)
-        self.max_edge_images = max_edge_images
+        self.has_sigma, self.max_edge_images = has_sigma, max_edge_images
         self._depth = DepthScores(protocol)
         self._sigma = SigmaScores(protocol)
         self._labels = LabelScores()
@@ -53,7 +55,8 @@ class Scorer:
         """Count one image; the prediction has the sample's size."""
         if "depth" in self.tasks and sample.depth_m is not None:
             self._depth.add(prediction.depth_m, sample.depth_m, stamp_s=stamp_s)
-            self._sigma.add(prediction.depth_m, prediction.depth_sigma, sample.depth_m)
+            if self.has_sigma:
+                self._sigma.add(prediction.depth_m, prediction.depth_sigma, sample.depth_m)
         if "semantics" in self.tasks and sample.labels is not None:
             self._labels.add(prediction.labels, sample.labels)
             self._confidence.add(prediction.labels, prediction.confidence, sample.labels)

@@ -43,18 +43,21 @@ class Curves:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(11, 4.5), layout="constrained")
+        figure = Figure(figsize=(14, 4.5), layout="constrained")
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2)
         records = self.read()
         for prefix, axes in (("loss.", left), ("heldout.", right)):
             for name in sorted({key for r in records for key in r if key.startswith(prefix)}):
-                points = [(r["step"], r[name]) for r in records if r.get(name) is not None]
-                axes.plot(*zip(*points, strict=True), label=name.removeprefix(prefix), lw=1)
+                # degrees share the axis with shares between 0 and 1
+                unit, note = (0.01, " / 100") if name.endswith("_deg") else (1.0, "")
+                points = [(r["step"], unit * r[name]) for r in records if r.get(name) is not None]
+                label = name.removeprefix(prefix) + note
+                axes.plot(*zip(*points, strict=True), label=label, lw=1, marker=".", ms=3)
             axes.set_xlabel("step")
             axes.grid(alpha=0.3)
             if axes.lines:
-                axes.legend(fontsize=7)
+                axes.legend(fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
         left.set_title("training losses")
         left.set_yscale("symlog", linthresh=0.1)
         right.set_title("held-out scores")

@@ -25,7 +25,7 @@ from m2h.training.curves import Curves
 from m2h.training.distributed import World, agree, average_terms, share_start
 from m2h.training.ema import MovingAverage
 from m2h.training.interrupt import interruption
-from m2h.training.optimiser import freeze_encoder, make_optimiser, set_rates
+from m2h.training.optimiser import freeze_encoder, make_optimiser, set_rates, tuned_encoder
 from m2h.training.prefetch import prefetched
 from m2h.training.states import load_full, load_small, load_weights, save_full, save_small
 from m2h.training.step import accumulate_gradients, to_device, update
@@ -90,6 +90,7 @@ class Trainer:
         self.loss = loss.to(device)
         share_start([self.model, self.loss], self.world)
         self.average = MovingAverage(self.model, config.ema_decay)
+        self._tuned_encoder = tuned_encoder(self.model)
         self.optimiser = make_optimiser(self.model, config, self.loss.parameters())
         self.parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
         self.batch_of, self.evaluate, self.observe = batch_of, evaluate, observe
@@ -131,7 +132,7 @@ class Trainer:
         config = self.config
         torch.manual_seed(config.seed * 1_000_003 + self.step * self.world.size + self.world.rank)
         self.model.train()
-        freeze_encoder(self.model, frozen=self.step < config.freeze_steps)
+        freeze_encoder(self.model, self._tuned_encoder, frozen=self.step < config.freeze_steps)
         rate = set_rates(self.optimiser, self.step, config, restarted_at=self.restarted_at)
         parts = [
             to_device(next(batches), self.device, channels_last=config.channels_last)

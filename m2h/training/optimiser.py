@@ -32,7 +32,7 @@ def make_optimiser(
 
     Each group carries `share` (of the head rate) and `is_encoder`, which `set_rates` reads.
     """
-    named = list(model.named_parameters())
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     n_blocks = 1 + max((_block(name) for name, _ in named), default=-1)
     groups: dict[tuple[bool, float, float], list[nn.Parameter]] = {}
     for name, parameter in named:
@@ -65,11 +65,17 @@ def set_rates(
     return rate
 
 
-def freeze_encoder(model: nn.Module, *, frozen: bool) -> None:
-    """Stop or resume the encoder's gradients and its running statistics."""
+def tuned_encoder(model: nn.Module) -> list[nn.Parameter]:
+    """Parameters of the encoder that shall learn; those frozen by the model itself stay so."""
+    return [p for encoder in encoder_of(model) for p in encoder.parameters() if p.requires_grad]
+
+
+def freeze_encoder(model: nn.Module, tuned: list[nn.Parameter], *, frozen: bool) -> None:
+    """Stop or resume the gradients of the tuned part and the encoder's running statistics."""
+    for parameter in tuned:
+        parameter.requires_grad_(not frozen)
     for encoder in encoder_of(model):
-        encoder.requires_grad_(not frozen)
-        encoder.train(not frozen)
+        encoder.train(bool(tuned) and not frozen)
 
 
 def _block(name: str) -> int:

@@ -71,6 +71,7 @@ def save_small(
     metadata = {"format": SMALL_FORMAT, "step": str(step), "seed": str(seed)}
     part = path.with_name(f".{path.name}.part")
     save_file(tensors, part, metadata | {"notes": json.dumps(dict(notes), sort_keys=True)})
+    part.chmod(0o644)  # the library writes files that only their owner may read
     os.replace(part, path)  # noqa: PTH105
 
 

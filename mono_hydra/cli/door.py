@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from m2h.errors import M2HError
 from mono_hydra.errors import MonoHydraError
 
 
@@ -38,7 +39,7 @@ def enter(main: Main, argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         return main(arguments)
-    except MonoHydraError as error:
+    except (MonoHydraError, M2HError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -14,6 +14,8 @@ COMMANDS = {
     "check": ("mono_hydra.cli.check_sequence", "say what a recording holds and what is missing"),
     "simulate": ("mono_hydra.cli.simulate", "make a simulated home with complete truth"),
     "evaluate": ("mono_hydra.cli.evaluate", "score a run against the truth"),
+    "train_m2h": ("mono_hydra.cli.train_m2h", "train the multi-task network"),
+    "evaluate_m2h": ("mono_hydra.cli.evaluate_m2h", "score the network on images with truth"),
     "doctor": ("mono_hydra.doctor", "check the installation"),
 }
 
@@ -24,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] in {"-h", "--help"}:
         print("usage: mono-hydra COMMAND [options]   (mono-hydra COMMAND --help tells more)\n")
         for name, (_, text) in COMMANDS.items():
-            print(f"  {name:10} {text}")
+            print(f"  {name:12} {text}")
         return 0
     if arguments[0] == "--version":
         print(f"mono-hydra {__version__}")

@@ -249,3 +249,12 @@ def test_settings_reach_nested_values_and_wrong_ones_are_named():
     with pytest.raises(DataError, match="steps: input should be"):
         with_settings(TrainingConfig(), ["steps=many"])
     assert json.loads(config.model_dump_json())["loss"]["depth"] == 0.5
+
+
+def test_part_that_the_model_froze_stays_frozen(tmp_path):
+    model = TinyNetwork()
+    model.encoder.requires_grad_(False)
+    run = Trainer(model, MultiTaskLoss(CONFIG.loss), random_batch, CONFIG, tmp_path)
+    run.run()
+    assert torch.equal(run.model.encoder[0].weight, TinyNetwork().encoder[0].weight)
+    assert not run.model.encoder.training
