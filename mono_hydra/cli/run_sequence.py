@@ -20,6 +20,7 @@ from mono_hydra.config import Config, load_config
 from mono_hydra.errors import ConfigError, DatasetError, MonoHydraError, OutputError
 from mono_hydra.files.run_folder import make_run_folder
 from mono_hydra.labels import LabelSpace, load_label_space
+from mono_hydra.perception.network import NETWORK_LABELS
 from mono_hydra.pipeline import Observer, Pipeline, Predictor
 from mono_hydra.sequences.base import Sequence
 from mono_hydra.types import Provenance, SequenceInfo
@@ -30,7 +31,19 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+
+@dataclass(frozen=True)
+class NetworkChoice:
+    """Which network predicts, and where it runs."""
+
+    name: str = "m2h_tiny"
+    device: str = "auto"
+
+
+DEFAULT_NETWORK = NetworkChoice()
+
 EXAMPLE = """examples:
+  mono-hydra run --seq demo --poses dataset
   mono-hydra run --seq demo --poses dataset --depth sensor --labels dataset
   mono-hydra run --seq path/to/folder --out runs/mine --set mapping.voxel_size_m=0.04
   mono-hydra run --list"""
@@ -49,6 +62,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--poses", choices=("auto", "dataset", "vio", "vo"), default="auto")
     p.add_argument("--depth", choices=("auto", "sensor", "m2h"), default="auto")
     p.add_argument("--labels", choices=("auto", "dataset", "m2h", "none"), default="auto")
+    p.add_argument(
+        "--network",
+        metavar="PRESET|FILE",
+        default="m2h_tiny",
+        help="predicts depth and labels: m2h_tiny (shipped) or a file of weights",
+    )
+    p.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     p.add_argument(
         "--config",
         metavar="FILE|NAME",
@@ -91,7 +111,14 @@ def main(argv: Rows[str]) -> int:
     log_to(folder / "run.log", quiet=args.quiet)
     command = shlex.join(["run_sequence.py", *argv])
     run = assemble(
-        sequence, config, provenance, folder, rerun=args.rerun, quiet=args.quiet, command=command
+        sequence,
+        config,
+        provenance,
+        folder,
+        rerun=args.rerun,
+        quiet=args.quiet,
+        command=command,
+        network=NetworkChoice(args.network, args.device),
     )
     return run.execute(say)
 
@@ -112,44 +139,33 @@ def _config(args: argparse.Namespace) -> Config:
 
 
 def _check_choices(args: argparse.Namespace) -> None:
-    for option, missing, instead in (
-        ("poses", ("vio", "vo"), "dataset"),
-        ("depth", ("m2h",), "sensor"),
-        ("labels", ("m2h",), "dataset"),
-    ):
-        if getattr(args, option) in missing:
-            raise ConfigError(
-                f"--{option} {getattr(args, option)}: not part of this version; "
-                f"use --{option} {instead}"
-            )
+    if args.poses in ("vio", "vo"):
+        raise ConfigError(f"--poses {args.poses}: not part of this version; use --poses dataset")
     mode = args.rerun.partition("=")[0]
     if mode not in {"save", "spawn", "serve", "connect", "off"}:
         raise ConfigError(f"--rerun {args.rerun}: one of save, spawn, serve, connect=ADDR, off")
 
 
 def resolve_sources(args: argparse.Namespace, info: SequenceInfo, config: Config) -> Provenance:
-    """What feeds poses, depth and labels; `auto` is what the recording brings along.
+    """What feeds poses, depth and labels; `auto` predicts depth and labels from the images.
 
     Raises:
-        DatasetError: the recording has no poses or no depth, which this version cannot estimate.
+        DatasetError: the recording lacks what was asked for, or has no poses, which this version
+            cannot estimate.
     """
     if not info.has_poses:
         raise DatasetError(
             f"{info.name}: has no poses, and this version cannot estimate them yet; "
             "give a recording with poses (see docs/own_data.md)"
         )
-    if not info.has_depth:
-        raise DatasetError(
-            f"{info.name}: has no depth, and this version cannot estimate it yet; "
-            "give a recording with depth images (see docs/own_data.md)"
-        )
+    if args.depth == "sensor" and not info.has_depth:
+        raise DatasetError(f"{info.name}: has no depth images; use --depth m2h")
     if args.labels == "dataset" and not info.has_labels:
-        raise DatasetError(f"{info.name}: has no labels; use --labels none")
-    use_labels = args.labels != "none" and info.has_labels
+        raise DatasetError(f"{info.name}: has no labels; use --labels m2h or none")
     return Provenance(
         "dataset",
-        "sensor",
-        "dataset" if use_labels else "none",
+        "sensor" if args.depth == "sensor" else "m2h",
+        "m2h" if args.labels == "auto" else args.labels,
         stand_in=info.stand_in,
         degrade=config.perception.degrade,
     )
@@ -158,10 +174,10 @@ def resolve_sources(args: argparse.Namespace, info: SequenceInfo, config: Config
 def describe(provenance: Provenance, args: argparse.Namespace) -> str:
     """The first line of output: what feeds each stage."""
     text = f"poses: {provenance.poses}, depth: {provenance.depth}, labels: {provenance.labels}"
-    if "auto" in (args.poses, args.depth, args.labels):
-        text += (
-            "  (auto: network and tracking are not part of this version, so the recording's own)"
-        )
+    if "m2h" in (provenance.depth, provenance.labels):
+        text += f"  (network: {args.network})"
+    if args.poses == "auto":
+        text += "  (auto: tracking is not part of this version, so the recording's own poses)"
     if provenance.degrade != "none":
         text += f"  [degraded like a {provenance.degrade}]"
     return text + ("  [STAND-IN DATA]" if provenance.stand_in else "")
@@ -176,10 +192,11 @@ def assemble(
     rerun: str = "off",
     quiet: bool = True,
     command: str = "",
+    network: NetworkChoice = DEFAULT_NETWORK,
 ) -> Run:
     """Put the stages and observers of one run together."""
-    label_space = load_label_space(sequence.info.label_space)
-    pipeline = make_pipeline(sequence, config, provenance, label_space)
+    label_space = load_label_space(label_space_of(sequence.info, provenance))
+    pipeline = make_pipeline(sequence, config, provenance, label_space, network=network)
     from mono_hydra.view.recorder import Recorder
 
     recorder = Recorder(
@@ -200,42 +217,73 @@ def assemble(
     return Run(sequence, pipeline, recorder, log, folder, quiet)
 
 
+def label_space_of(info: SequenceInfo, provenance: Provenance) -> str:
+    """Name of the label space of a run: the network's where labels come from it."""
+    return NETWORK_LABELS if provenance.labels == "m2h" else info.label_space
+
+
 def make_pipeline(
     sequence: Sequence,
     config: Config,
     provenance: Provenance,
     label_space: LabelSpace,
     observers: Rows[Observer] = (),
+    *,
+    network: NetworkChoice = DEFAULT_NETWORK,
 ) -> Pipeline:
-    """The pipeline for a recording with given poses and depth."""
+    """The pipeline for a recording with given poses."""
     from mono_hydra.perception.aligner import Aligner
-    from mono_hydra.perception.given import GivenPredictor
+    from mono_hydra.perception.temporal import TemporalMerger
     from mono_hydra.sequences.up import find_up
     from mono_hydra.tracking.given import GivenTracker
 
-    reference = sequence.reference()
-    tracker = GivenTracker(reference, find_up(sequence).R_zup_world)
-    predictor = GivenPredictor(
-        reference,
-        label_space,
-        config.perception,
-        config.mapping.image_width,
-        use_labels=provenance.labels == "dataset",
-    )
-    chosen: Predictor = predictor
-    if config.perception.degrade == "network":
-        from mono_hydra.perception.degrade import DegradedPredictor
-
-        chosen = DegradedPredictor(predictor, label_space, config.perception)
+    aligners: list[Aligner | TemporalMerger] = [Aligner(config.perception, label_space)]
+    if provenance.depth == "m2h":
+        aligners.insert(0, TemporalMerger(config.perception, label_space))
     return Pipeline(
         config,
         label_space,
-        tracker,
-        chosen,
+        GivenTracker(sequence.reference(), find_up(sequence).R_zup_world),
+        make_predictor(sequence, config, provenance, label_space, network),
         observers,
-        aligners=[Aligner(config.perception, label_space)],
+        aligners=aligners,
         has_stamps=sequence.info.has_stamps,
     )
+
+
+def make_predictor(
+    sequence: Sequence,
+    config: Config,
+    provenance: Provenance,
+    label_space: LabelSpace,
+    network: NetworkChoice = DEFAULT_NETWORK,
+) -> Predictor:
+    """What gives depth and labels; only what the user asked for reads the recording's own."""
+    from mono_hydra.perception.given import GivenPredictor
+    from mono_hydra.perception.network import MixedPredictor, NetworkPredictor, load_network
+
+    width, sources = config.mapping.image_width, (provenance.depth, provenance.labels)
+    seen = None
+    if "m2h" in sources:
+        loaded = load_network(network.name, device=network.device)
+        use_labels = provenance.labels == "m2h"
+        seen = NetworkPredictor(loaded, config.perception, width, use_labels=use_labels)
+    if seen is not None and provenance.depth == "m2h" and provenance.labels != "dataset":
+        return seen
+    given = GivenPredictor(
+        sequence.reference(),
+        label_space,
+        config.perception,
+        width,
+        use_labels=provenance.labels == "dataset",
+    )
+    if seen is not None:
+        return MixedPredictor(seen, given, depth=provenance.depth)
+    if config.perception.degrade == "network":
+        from mono_hydra.perception.degrade import DegradedPredictor
+
+        return DegradedPredictor(given, label_space, config.perception)
+    return given
 
 
 @dataclass

@@ -15,7 +15,7 @@ from mono_hydra.perception.rectify import (
     rectify_labels,
     rectify_rgb,
 )
-from mono_hydra.types import F8, U1, DepthImage, Frame, Prediction
+from mono_hydra.types import F8, U1, Camera, DepthImage, Frame, Prediction
 
 MAX_DEPTH_DELAY_S = 0.020  # colour and depth of one keyframe may be this far apart
 NO_LABEL = 255  # what many data sets write for "void"
@@ -76,8 +76,7 @@ class GivenPredictor:
         depth_m = rectify_depth(depth.depth_m, depth.camera, camera)
         known = np.isfinite(depth_m) & (depth_m > 0.0) & (depth_m <= self._config.max_depth_m)
         depth_m = np.where(known, depth_m, np.float32(0.0))
-        labels = self._labels(frame).astype(np.uint8)
-        labels = rectify_labels(labels, frame.camera, camera)
+        labels = self.labels_of(frame, camera)
         return Prediction(
             camera=camera,
             rgb=rectify_rgb(frame.rgb, frame.camera, camera),
@@ -87,6 +86,19 @@ class GivenPredictor:
             confidence=(labels != 0).astype(np.float32),
             label_space=self._label_space.name,
         )
+
+    @property
+    def label_space_name(self) -> str:
+        """Of the recorded labels."""
+        return self._label_space.name
+
+    def labels_of(self, frame: Frame, camera: Camera) -> U1:
+        """(h, w) recorded labels on the grid of a rectified camera; zeros where there are none.
+
+        Raises:
+            LabelError: they hold ids that their label space does not have.
+        """
+        return rectify_labels(self._labels(frame), frame.camera, camera)
 
     def _labels(self, frame: Frame) -> U1:
         labels = self._reference.labels(frame) if self._use_labels else None
