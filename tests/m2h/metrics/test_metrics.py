@@ -72,14 +72,15 @@ def test_scale_bias_is_positive_when_things_look_too_far():
 
 
 def test_slow_drift_is_no_jitter_but_alternation_is():
-    def jitter(biases):
+    def jitter(biases, interval_s=0.1):
         scores = DepthScores(ALL)
         for i, bias in enumerate(biases):
-            scores.add(grid([2 * math.exp(bias)]), grid([2.0]), stamp_s=0.1 * i)
+            scores.add(grid([2 * math.exp(bias)]), grid([2.0]), stamp_s=interval_s * i)
         return scores.result()["scale_jitter"]
 
     assert jitter([0.1 * (-1) ** i for i in range(100)]) == pytest.approx(0.1, rel=0.1)
     assert jitter([0.001 * i for i in range(100)]) < 0.003
+    assert jitter([0.1 * (-1) ** i for i in range(100)], interval_s=3.0) is None
 
 
 def test_predictions_are_capped_and_truth_beyond_the_cap_does_not_count():
