@@ -18,6 +18,7 @@ from m2h.types import F4, U1, Intrinsics, Prediction
 
 logger = logging.getLogger(__name__)
 
+_MIN_SIDE_PX = 32
 _EXPORTED = (".xml", ".onnx")
 _SIGMA_UNLEARNED = 0.15  # of ln depth, for networks without log_sigma
 
@@ -30,8 +31,8 @@ class Predictor:
         backend: torch, openvino or onnxruntime; an exported file brings its own.
         device: auto, cpu, cuda (torch), gpu (openvino).
         precision: fp32 or bf16.
-        size: (height, width) of the network's input; portrait images use it turned. An exported
-            file has its own.
+        size: (height, width) of the network's input, even numbers; portrait images use it turned.
+            An exported file has its own.
         n_threads: of OpenVINO and ONNX Runtime; None = their choice.
 
     Raises:
@@ -49,6 +50,10 @@ class Predictor:
         n_threads: int | None = None,
     ) -> None:
         check_choice(backend, precision)
+        if size[0] % 2 or size[1] % 2 or min(size) < _MIN_SIDE_PX:
+            raise BackendError(
+                f"network size {size[0]}x{size[1]}: give even numbers from {_MIN_SIDE_PX} px"
+            )
         self._choice = (backend, device, precision)
         self._n_threads = n_threads
         self._engines: dict[tuple[int, int], Engine] = {}
@@ -111,7 +116,7 @@ class Predictor:
     def _camera(
         self, box: Letterbox, intrinsics: Intrinsics | None, focal_px: float | None
     ) -> Intrinsics:
-        """Camera of the scaled image."""
+        """Camera of the image, checked."""
         height, width = box.image_size
         if intrinsics is None and focal_px is None:
             focal_px = (self.config.canonical_focal_px or 0.85 * box.inner_size[1]) / box.scale[1]
@@ -125,17 +130,20 @@ class Predictor:
             raise ImageError(
                 f"focal length {intrinsics.fx:g}, {intrinsics.fy:g} px: must be positive and finite"
             )
-        return box.intrinsics(intrinsics)
+        return intrinsics
 
     def _finish(self, raw: dict[str, F4], box: Letterbox, camera: Intrinsics) -> Prediction:
         """Crop, scale by the focal length, weigh, and enlarge."""
         small = {name: box.crop(_channels_last(name, x)) for name, x in raw.items()}
         labels, small_labels, confidence = _labels(small.get("log_probability"), box)
         normals, edges = small.get("normals"), small.get("edges")
-        depth = small.get("depth", np.zeros(box.inner_size, np.float32))
+        shape = next(iter(small.values())).shape[:2]
+        depth = small.get("depth", np.zeros(shape, np.float32))
         if self.config.canonical_focal_px:
-            depth = depth * np.float32(camera.fx / self.config.canonical_focal_px)
-        sigma = self._sigma(small) * sigma_factor(depth, normals, small_labels, edges, camera)
+            focal_px = box.intrinsics(camera).fx
+            depth = depth * np.float32(focal_px / self.config.canonical_focal_px)
+        seen = box.intrinsics(camera, stride=box.inner_size[0] // shape[0])
+        sigma = self._sigma(small) * sigma_factor(depth, normals, small_labels, edges, seen)
         empty = np.zeros(box.image_size, np.float32)
         return Prediction(
             depth_m=box.enlarge(depth),
@@ -170,12 +178,11 @@ def _labels(log_probability: F4 | None, box: Letterbox) -> tuple[U1, U1 | None, 
         return labels, None, confidence
     from m2h.label_kernels import best_class, enlarge_labels
 
-    small = np.empty(box.inner_size, np.uint8)
+    size = (log_probability.shape[0], log_probability.shape[1])
+    small = np.empty(size, np.uint8)
     log_probability = np.ascontiguousarray(log_probability)
     best_class(log_probability, small)
-    enlarge_labels(
-        log_probability, small, *positions(box.image_size, box.inner_size), labels, confidence
-    )
+    enlarge_labels(log_probability, small, *positions(box.image_size, size), labels, confidence)
     return labels, small, confidence
 
 
