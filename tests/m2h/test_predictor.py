@@ -12,9 +12,9 @@ from m2h.checkpoints import save_checkpoint
 from m2h.disagreement import label_borders, normals_of_depth, sigma_factor
 from m2h.errors import BackendError, CheckpointError, ImageError
 from m2h.export import export_onnx, export_openvino
-from m2h.label_kernels import best_class, enlarge_labels
 from m2h.letterbox import as_rgb, fit, positions
 from m2h.model import M2H, build_model, preset
+from m2h.prediction_kernels import best_class, enlarge_labels, make_unit
 from m2h.predictor import Predictor
 from m2h.types import Intrinsics, Prediction
 
@@ -193,6 +193,21 @@ def test_enlarged_labels_are_the_best_of_the_enlarged_scores() -> None:
     enlarge_labels(scores.numpy(), best, *positions((23, 40), (5, 7)), labels, confidence)
     np.testing.assert_array_equal(labels, large.argmax(0).numpy() + 1)
     np.testing.assert_allclose(confidence, large.max(0)[0].exp().numpy(), rtol=1e-4)
+
+
+def test_vectors_become_unit_and_zeros_stay() -> None:
+    vectors = np.array([[[3, 0, 4], [0, 0, 0]]], np.float32)
+    make_unit(vectors)
+    np.testing.assert_allclose(vectors, [[[0.6, 0, 0.8], [0, 0, 0]]], atol=1e-7)
+
+
+def test_released_network_predicts_in_the_same_form(image: Any) -> None:
+    torch.manual_seed(0)
+    network = build_model(preset("m2h_small", head_channels=16)).eval()
+    p = Predictor(network, "torch", size=(56, 84)).predict(image, CAMERA)
+    assert p.labels.shape == (96, 144)
+    assert p.depth_m.max() <= network.config.max_depth_m
+    np.testing.assert_allclose(np.linalg.norm(p.normals, axis=2), 1, atol=1e-5)
 
 
 def test_letterbox_keeps_the_aspect_and_the_optical_axis() -> None:
