@@ -17,6 +17,7 @@ from m2h.errors import ImageError
 from m2h.types import F4, U1, Intrinsics
 
 _MIN_SIDE_PX = 16
+_MIN_INNER_PX = 4  # so that half of it still has a gradient
 _MAX_PIXELS = 50_000_000  # the prediction takes 30 bytes a pixel
 
 
@@ -81,7 +82,7 @@ def fit(image_size: tuple[int, int], network_size: tuple[int, int]) -> Letterbox
     """The largest placement of an image inside the network's input, centred."""
     scale = min(n / i for n, i in zip(network_size, image_size, strict=True))
     height, width = (
-        min(n, max(2, 2 * round(i * scale / 2)))
+        min(n, max(_MIN_INNER_PX, 2 * round(i * scale / 2)))
         for n, i in zip(network_size, image_size, strict=True)
     )
     top, left = (network_size[0] - height) // 4 * 2, (network_size[1] - width) // 4 * 2

@@ -122,6 +122,14 @@ def test_bad_images_are_refused_in_one_line(bad: Any, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("size", [(16, 16), (16, 2500), (2500, 16), (17, 33)])
+def test_odd_shapes_are_predicted(predictor: Predictor, size: tuple[int, int]) -> None:
+    p = predictor.predict(np.full(size, 90, np.uint8), focal_px=100.0)
+    assert p.normals.shape == (*size, 3)
+    assert np.isfinite(p.depth_m).all()
+    assert np.isfinite(p.depth_sigma).all()
+
+
 @pytest.mark.parametrize("focal_px", [0.0, -5.0, float("nan")])
 def test_bad_focal_lengths_are_refused(predictor: Predictor, image: Any, focal_px: float) -> None:
     with pytest.raises(ImageError, match="focal length"):
