@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--backend", default="torch", metavar="NAME", help="torch, openvino, ...")
     p.add_argument("--device", default="cpu", metavar="NAME", help="cpu, cuda, mps")
     p.add_argument("--size", metavar="HxW", help="of the network's input")
-    p.add_argument("--edge-images", type=int, default=100, metavar="N", help="judged for edges")
+    p.add_argument("--edge-images", type=int, default=500, metavar="N", help="judged for edges")
     p.add_argument("--thresholds", type=int, default=33, metavar="N", help="of the edges")
     p.add_argument("--parity", nargs="+", type=Path, metavar="FILE", help="stored release outputs")
     p.add_argument("--require", metavar="KEY>=VALUE", nargs="+", action="extend", default=[])
