@@ -32,7 +32,8 @@ class Predictor:
         backend: torch, openvino or onnxruntime; an exported file brings its own.
         device: auto, cpu, cuda (torch), gpu (openvino).
         precision: fp32 or bf16.
-        size: (height, width) of the network's input, even numbers; portrait images use it turned.
+        size: (height, width) of the network's input, even numbers, None = what the network was
+            made for; portrait images use it turned.
             An exported file has its own.
         n_threads: of OpenVINO and ONNX Runtime; None = their choice.
 
@@ -47,14 +48,10 @@ class Predictor:
         *,
         device: str = "auto",
         precision: str = "fp32",
-        size: tuple[int, int] = (224, 308),
+        size: tuple[int, int] | None = None,
         n_threads: int | None = None,
     ) -> None:
         check_choice(backend, precision)
-        if size[0] % 2 or size[1] % 2 or min(size) < _MIN_SIDE_PX:
-            raise BackendError(
-                f"network size {size[0]}x{size[1]}: give even numbers from {_MIN_SIDE_PX} px"
-            )
         self._choice = (backend, device, precision)
         self._n_threads = n_threads
         self._engines: dict[tuple[int, int], Engine] = {}
@@ -72,7 +69,8 @@ class Predictor:
             from m2h.checkpoints import load_checkpoint
 
             self._model = load_checkpoint(network)
-        self.config, self.size = self._model.config, size
+        self.config = self._model.config
+        self.size = size = _checked_size(size or self.config.input_size)
         if self.config.encoder != "mobilenet_v2" and (size[0] % PATCH_PX or size[1] % PATCH_PX):
             logger.warning(
                 "size %dx%d: not multiples of %d, so that borders shift", *size, PATCH_PX
@@ -173,6 +171,14 @@ class Predictor:
         if "log_sigma" not in small:
             return np.full(next(iter(small.values())).shape[:2], _SIGMA_UNLEARNED, np.float32)
         return np.exp(small["log_sigma"]) * np.float32(self.config.sigma_scale)
+
+
+def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
+    if size[0] % 2 or size[1] % 2 or min(size) < _MIN_SIDE_PX:
+        raise BackendError(
+            f"network size {size[0]}x{size[1]}: give even numbers from {_MIN_SIDE_PX} px"
+        )
+    return size
 
 
 def _channels_last(name: str, x: F4) -> F4:
