@@ -8,7 +8,9 @@ opposite border of the image is attended. The release's own form is in `released
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -41,7 +43,7 @@ class CrossTaskWindowAttention(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """(B, T, C, H, W) -> (B, T, C, H, W)."""
-        height, width = maps.shape[-2:]
+        height, width = int(maps.shape[-2]), int(maps.shape[-1])
         mask = border_mask(height, width, self.shift).to(maps)
         x = cut_windows(maps, self.shift)  # (B, n, T, 49, C)
         x = x + self.attend(self.norm_attention(x), mask)
@@ -66,12 +68,13 @@ class TaskLayerNorm(nn.Module):
 
     def __init__(self, n_tasks: int, width: int) -> None:
         super().__init__()
+        self.width = width
         self.weight = nn.Parameter(torch.ones(n_tasks, 1, width))
         self.bias = nn.Parameter(torch.zeros(n_tasks, 1, width))
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., T, 49, C) -> the same."""
-        return functional.layer_norm(x, x.shape[-1:]) * self.weight + self.bias
+        return functional.layer_norm(x, (self.width,)) * self.weight + self.bias
 
 
 class RelativeBias(nn.Module):
@@ -128,24 +131,20 @@ def border_mask(height: int, width: int, shift: int) -> Tensor:
     """(n, 49, 49): 0 where two pixels of a window are neighbours in the image, else -1000.
 
     Padding is one region of its own; a shifted grid wraps around, so that its last windows
-    hold pieces of opposite borders, which must not see each other.
+    hold pieces of opposite borders, which must not see each other. Computed outside of torch, so
+    that an exported network holds it as a constant.
     """
-    side_of_row = _side(height, shift)
-    side_of_column = _side(width, shift)
-    region = torch.where(
-        (side_of_row[:, None] < 0) | (side_of_column[None, :] < 0),
-        -1.0,
-        2.0 * side_of_row[:, None] + side_of_column[None, :],
-    )
-    rows, columns = len(side_of_row) // WINDOW, len(side_of_column) // WINDOW
-    cut = region.reshape(rows, WINDOW, columns, WINDOW).permute(0, 2, 1, 3)
+    side_of_row, side_of_column = _side(height, shift)[:, None], _side(width, shift)[None, :]
+    is_padding = (side_of_row < 0) | (side_of_column < 0)
+    region = np.where(is_padding, -1, 2 * side_of_row + side_of_column)
+    rows, columns = region.shape[0] // WINDOW, region.shape[1] // WINDOW
+    cut = region.reshape(rows, WINDOW, columns, WINDOW).transpose(0, 2, 1, 3)
     of_pixel = cut.reshape(rows * columns, WINDOW * WINDOW)
-    return torch.where(of_pixel[:, :, None] == of_pixel[:, None, :], 0.0, _MASKED)
+    is_apart = of_pixel[:, :, None] != of_pixel[:, None, :]
+    return torch.from_numpy(np.where(is_apart, _MASKED, 0.0).astype(np.float32))
 
 
-def _side(n: int, shift: int) -> Tensor:
+def _side(n: int, shift: int) -> NDArray[np.int64]:
     """Along one rolled axis: 0 = before the seam, 1 = wrapped from the start, -1 = padding."""
-    n_padded = n + -n % WINDOW
-    source = torch.roll(torch.arange(n_padded), -shift)
-    side = (source < shift).float()
-    return torch.where(source < n, side, -1.0)
+    source = np.roll(np.arange(n + -n % WINDOW), -shift)
+    return np.where(source < n, (source < shift).astype(np.int64), -1)

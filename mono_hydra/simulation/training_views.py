@@ -116,14 +116,15 @@ class _Stills:
         view, linear = PeopleInView(agents, self._renderer, fine).draw(view, linear, T, 0.0)
         effects = CameraEffects(fine, _draw_options(self._rng), self._rng)
         rgb = effects.apply(linear, view.depth_m, 0.0, _draw_motion(T, self._rng))
-        rgb = cv2.resize(rgb, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
+        size = (camera.width, camera.height)
+        small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
         blank = np.zeros((camera.height, camera.width, 3), np.float32)
         true, _ = PeopleInView(agents, self._renderer, camera).draw(
             scene.view(T, camera), blank, T, 0.0
         )
         normals = (true.normals_world @ T[:3, :3].astype(np.float32)).astype(np.float32)
         return TrainingView(
-            rgb=np.asarray(rgb, np.uint8),
+            rgb=np.asarray(small, np.uint8),
             camera=camera,
             depth_m=true.depth_m,
             labels=true.labels,

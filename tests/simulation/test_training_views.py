@@ -5,12 +5,14 @@ import pytest
 
 from mono_hydra.errors import SimulationError
 from mono_hydra.geometry.camera import pixel_rays
+from mono_hydra.simulation.free_floor import inside_polygon
 from mono_hydra.simulation.light import LightOptions
 from mono_hydra.simulation.plain import plain_house
+from mono_hydra.simulation.scene import HouseScene
 from mono_hydra.simulation.training_views import FIRST_SEED, house_kind, views
 from mono_hydra.simulation.view_shards import encode_view, write_views
 from mono_hydra.simulation.view_truth import edge_image
-from mono_hydra.simulation.viewpoints import shows_something
+from mono_hydra.simulation.viewpoints import _best_gaze, draw_viewpoints, shows_something
 from mono_hydra.types import Camera
 
 pytestmark = pytest.mark.open3d
@@ -115,3 +117,26 @@ def test_depth_out_of_range_is_stored_as_unknown(pictures):
 
     far = replace(pictures[0], depth_m=np.full((240, 320), 50.0, np.float32))
     assert not cv2.imdecode(encode_view(far)[1], cv2.IMREAD_UNCHANGED).any()
+
+
+def test_of_some_gazes_the_most_worthwhile_is_taken():
+    scene = HouseScene(plain_house(2))
+    camera = Camera(320, 240, 200.0, 200.0, 159.5, 119.5)
+    room = scene.house.rooms[0]
+    chosen = [_best_gaze(scene, room, camera, 6, np.random.default_rng(k))[0] for k in range(12)]
+    any_one = [_best_gaze(scene, room, camera, 1, np.random.default_rng(k))[0] for k in range(12)]
+    # the first of the six is the only one of the other: never worse, and better on the whole
+    assert all(best >= first for best, first in zip(chosen, any_one, strict=True))
+    assert np.mean(chosen) > 1.2 * np.mean(any_one)
+
+
+def test_places_are_free_and_inside_their_room():
+    scene = HouseScene(plain_house(2))
+    cameras = [Camera(320, 240, 200.0, 200.0, 159.5, 119.5)]
+    points = list(draw_viewpoints(scene, cameras, 8, np.random.default_rng(0)))
+    eyes_m = np.array([p.T_world_camera[:3, 3] for p in points])
+    assert len(points) == 8
+    assert scene.distance(eyes_m).min() >= 0.3
+    for point, eye_m in zip(points, eyes_m, strict=True):
+        assert inside_polygon(point.room.polygon_m, eye_m[None, :2])[0]
+        assert 0.25 <= eye_m[2] - point.room.floor_z_m <= 2.2
