@@ -131,7 +131,6 @@ def judged_set(data: str, seeds: Sequence[int], max_images: int) -> JudgedSet:
 def _network(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     """The predictor, and what of its outputs can be judged."""
     from m2h.predictor import Predictor
-
     from mono_hydra.cli.train_m2h import parse_size
 
     sized = {"size": parse_size(args.size)} if args.size else {}
