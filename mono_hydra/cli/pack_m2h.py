@@ -82,7 +82,7 @@ def _calibrated(model: M2H, reader: Reader) -> tuple[float, float]:
 
     from m2h.predictor import Predictor
 
-    predictor = Predictor(model)
+    predictor = Predictor(model, backend="torch")
     deviations = []
     for index in np.unique(np.linspace(0, len(reader) - 1, MAX_IMAGES).round().astype(int)):
         sample = reader[int(index)]
