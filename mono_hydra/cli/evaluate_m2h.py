@@ -39,8 +39,10 @@ def parser() -> argparse.ArgumentParser:
                    help="homes of --data simulated, below 1000000")  # fmt: skip
     p.add_argument("--max-images", type=int, default=500, metavar="N", help="default 500")
     p.add_argument("--baseline", type=Path, metavar="DIR", help="rgb, depth, label40 to average")
-    p.add_argument("--backend", default="torch", metavar="NAME", help="torch, openvino, ...")
-    p.add_argument("--device", default="cpu", metavar="NAME", help="cpu, cuda, mps")
+    p.add_argument(
+        "--backend", default="openvino", metavar="NAME", help="openvino, torch, onnxruntime"
+    )
+    p.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda (torch), gpu")
     p.add_argument("--size", metavar="HxW", help="of the network's input")
     p.add_argument("--edge-images", type=int, default=500, metavar="N", help="judged for edges")
     p.add_argument("--thresholds", type=int, default=33, metavar="N", help="of the edges")
@@ -133,7 +135,7 @@ def _network(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     from m2h.predictor import Predictor
     from mono_hydra.cli.train_m2h import parse_size
 
-    sized = {"size": parse_size(args.size)} if args.size else {}
+    sized: dict[str, Any] = {"size": parse_size(args.size)} if args.size else {}
     predictor = Predictor(args.network, backend=args.backend, device=args.device, **sized)
     config = predictor.config
     return predictor, {"tasks": config.tasks, "has_sigma": config.decoder == "tiny"}
