@@ -16,6 +16,8 @@ COMMANDS = {
     "evaluate": ("mono_hydra.cli.evaluate", "score a run against the truth"),
     "train_m2h": ("mono_hydra.cli.train_m2h", "train the multi-task network"),
     "evaluate_m2h": ("mono_hydra.cli.evaluate_m2h", "score the network on images with truth"),
+    "ablate_m2h": ("mono_hydra.cli.ablate_m2h", "train the network without its parts, compare"),
+    "export_m2h": ("mono_hydra.cli.export_m2h", "write the network as ONNX or OpenVINO file"),
     "doctor": ("mono_hydra.doctor", "check the installation"),
 }
 
