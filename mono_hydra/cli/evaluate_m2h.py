@@ -28,6 +28,7 @@ EXAMPLE = """examples:
 data: simulated; nyuv2=DIR (DIR/test/rgb, depth, label40); NAME=DIR for a recording with depth.
 The last line of the output is one JSON object."""
 DEFAULT_SEEDS = (11, 12, 13, 14, 15)
+DEFAULT_SIZE = (224, 308)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--baseline", type=Path, metavar="DIR", help="rgb, depth, label40 to average")
     p.add_argument("--backend", default="torch", metavar="NAME", help="torch, openvino, ...")
     p.add_argument("--device", default="cpu", metavar="NAME", help="cpu, cuda, mps")
+    p.add_argument("--precision", default="fp32", metavar="NAME", help="fp32 or bf16")
     p.add_argument("--size", metavar="HxW", help="of the network's input")
     p.add_argument("--edge-images", type=int, default=100, metavar="N", help="judged for edges")
     p.add_argument("--thresholds", type=int, default=33, metavar="N", help="of the edges")
@@ -131,11 +133,12 @@ def judged_set(data: str, seeds: Sequence[int], max_images: int) -> JudgedSet:
 def _network(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     """The predictor, and what of its outputs can be judged."""
     from m2h.predictor import Predictor
-
     from mono_hydra.cli.train_m2h import parse_size
 
-    sized = {"size": parse_size(args.size)} if args.size else {}
-    predictor = Predictor(args.network, backend=args.backend, device=args.device, **sized)
+    size = parse_size(args.size) if args.size else DEFAULT_SIZE
+    predictor = Predictor(
+        args.network, args.backend, device=args.device, precision=args.precision, size=size
+    )
     config = predictor.config
     return predictor, {"tasks": config.tasks, "has_sigma": config.decoder == "tiny"}
 
