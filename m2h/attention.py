@@ -57,8 +57,10 @@ class CrossTaskWindowAttention(nn.Module):
         query, key, value = qkv.permute(3, 0, 1, 4, 2, 5).unbind(0)  # (B, n, heads, 49 T, C/heads)
         offsets = self.bias() + mask.repeat(1, n_tasks, n_tasks).unsqueeze(1)
         query = query * query.shape[-1] ** -0.5  # here, where it is small, not on the scores
-        scores = query @ key.transpose(-2, -1) + offsets
-        mixed = torch.softmax(scores, dim=-1) @ value
+        scores = query @ key.transpose(-2, -1)
+        # under autocast all stays in bfloat16: the scores are most of the memory traffic
+        scores = scores + offsets.to(scores.dtype)
+        mixed = torch.softmax(scores, dim=-1, dtype=scores.dtype) @ value
         y: Tensor = self.out(mixed.transpose(2, 3).reshape(x.shape))
         return y
 

@@ -19,23 +19,30 @@ from torch import Tensor
 
 from m2h.errors import CheckpointError, PresetError
 from m2h.model import M2H, build_model
-from m2h.presets import ModelConfig, config_from_dict
+from m2h.presets import PRESETS, ModelConfig, config_from_dict
 from m2h.state_dicts import check_fit, config_of_state, unwrap
 
 FORMAT_VERSION = "1"
 _CONFIG_KEY, _CARD_KEY, _VERSION_KEY = "m2h_config", "m2h_card", "m2h_format"
 
 
+def shipped_weights(name: str | Path) -> Path:
+    """The package's own file of a preset that has one; any other name as the path it is."""
+    packed = Path(__file__).parent / "weights" / f"{name}.safetensors"
+    return packed if str(name) in PRESETS and packed.is_file() else Path(name)
+
+
 def load_checkpoint(path: str | Path) -> M2H:
     """The network of a file, in evaluation mode, float32, on the CPU.
 
     Args:
-        path: own `.safetensors`, or a released or compatible checkpoint of `m2h`, `m2h_small`.
+        path: own `.safetensors`, or a released or compatible checkpoint of `m2h`, `m2h_small`; or
+            the name of a preset whose weights come with the package.
 
     Raises:
         CheckpointError: unreadable file, or weights of something else; says which keys differ.
     """
-    path = Path(path)
+    path = shipped_weights(path)
     state, metadata = _read(path)
     config = _stored_config(path, metadata) or config_of_state(path, state)
     model = build_model(config)
@@ -78,7 +85,7 @@ def read_card(path: str | Path) -> dict[str, str]:
     Raises:
         CheckpointError: unreadable file.
     """
-    path = Path(path)
+    path = shipped_weights(path)
     if path.suffix != ".safetensors":
         return {}
     card: dict[str, str] = json.loads(_read_metadata(path).get(_CARD_KEY, "{}"))

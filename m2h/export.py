@@ -28,8 +28,10 @@ _OPSET = 17
 class DeployedNetwork(nn.Module):
     """(1, H, W, 3) uint8 RGB to the tensors of `output_names`, of batch size 1.
 
-    depth (1, 1, H, W) for the canonical focal length; log_probability (1, H, W, K - 1) of classes
-    1 .. K - 1; normals (1, 3, H, W); edges (1, 1, H, W) probability; log_sigma (1, 1, H, W).
+    depth (1, 1, h, w) for the canonical focal length; log_probability (1, h, w, K - 1) of classes
+    1 .. K - 1; normals (1, 3, h, w); edges (1, 1, h, w) probability; log_sigma (1, 1, h, w).
+    (h, w) is half of the image's size for `m2h_tiny`, whose heads end there: enlarging is left to
+    the predictor, which knows the final size. Other networks give the image's size.
     """
 
     def __init__(self, model: M2H) -> None:
@@ -39,7 +41,9 @@ class DeployedNetwork(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """The outputs that the network has, in the order of `output_names`."""
         rgb = image.permute(0, 3, 1, 2).float() / 255.0
-        out = self.model(self.model.normalise(rgb))
+        stride = output_stride(self.model)
+        size = (rgb.shape[-2] // stride, rgb.shape[-1] // stride)
+        out = self.model(self.model.normalise(rgb), size)
         semantics = out.semantics
         if semantics is not None:
             semantics = torch.log_softmax(semantics[:, 1:], dim=1).permute(0, 2, 3, 1)
@@ -55,6 +59,11 @@ def output_names(model: M2H) -> list[str]:
     names = [name for name, task in of_task.items() if task in model.config.tasks]
     has_sigma = model.config.decoder == "tiny" and "depth" in model.config.tasks
     return [*names, "log_sigma"] if has_sigma else names
+
+
+def output_stride(model: M2H) -> int:
+    """Image pixels per output pixel of `DeployedNetwork`."""
+    return 2 if model.config.decoder == "tiny" else 1
 
 
 def export_onnx(model: M2H, path: str | Path, size: tuple[int, int]) -> None:
@@ -93,7 +102,7 @@ def export_openvino(
     Args:
         model: any network.
         path: the `.xml` file.
-        size: of the input image.
+        size: of the input image, even numbers.
         half: store weights as float16; they are widened when the file is compiled.
 
     Raises:

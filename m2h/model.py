@@ -37,8 +37,13 @@ class M2H(nn.Module):
         """RGB (B, 3, H, W) in [0, 1] as the network expects it."""
         return (rgb - self.mean) / self.std
 
-    def forward(self, image: Tensor) -> Outputs:
-        """All tasks' outputs at the size of the normalised image (B, 3, H, W)."""
+    def forward(self, image: Tensor, output_size: tuple[int, int] | None = None) -> Outputs:
+        """All tasks' outputs for a normalised image (B, 3, H, W).
+
+        Args:
+            image: of any size.
+            output_size: (height, width) of the outputs; by default the image's.
+        """
         size = (image.shape[-2], image.shape[-1])
         head = self.mlt_head
         features = self.backbone(image)
@@ -46,7 +51,7 @@ class M2H(nn.Module):
         fused = head.fuse(pyramid)
         attended = head.attend(fused)
         restored = head.restore(attended, fused, pyramid, features)
-        return head.predict(restored, pyramid, size)
+        return head.predict(restored, pyramid, size, output_size or size)
 
 
 def build_model(config: ModelConfig) -> M2H:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from m2h.backbone import PATCH_PX
 from m2h.backends import Engine, as_float32, build_engine, check_choice, open_exported
 from m2h.disagreement import sigma_factor
 from m2h.errors import BackendError, ImageError
@@ -18,6 +19,7 @@ from m2h.types import F4, U1, Intrinsics, Prediction
 
 logger = logging.getLogger(__name__)
 
+_MIN_SIDE_PX = 32
 _EXPORTED = (".xml", ".onnx")
 _SIGMA_UNLEARNED = 0.15  # of ln depth, for networks without log_sigma
 
@@ -30,8 +32,9 @@ class Predictor:
         backend: torch, openvino or onnxruntime; an exported file brings its own.
         device: auto, cpu, cuda (torch), gpu (openvino).
         precision: fp32 or bf16.
-        size: (height, width) of the network's input; portrait images use it turned. An exported
-            file has its own.
+        size: (height, width) of the network's input, even numbers, None = what the network was
+            made for; portrait images use it turned.
+            An exported file has its own.
         n_threads: of OpenVINO and ONNX Runtime; None = their choice.
 
     Raises:
@@ -45,7 +48,7 @@ class Predictor:
         *,
         device: str = "auto",
         precision: str = "fp32",
-        size: tuple[int, int] = (224, 308),
+        size: tuple[int, int] | None = None,
         n_threads: int | None = None,
     ) -> None:
         check_choice(backend, precision)
@@ -66,7 +69,12 @@ class Predictor:
             from m2h.checkpoints import load_checkpoint
 
             self._model = load_checkpoint(network)
-        self.config, self.size = self._model.config, size
+        self.config = self._model.config
+        self.size = size = _checked_size(size or self.config.input_size)
+        if self.config.encoder != "mobilenet_v2" and (size[0] % PATCH_PX or size[1] % PATCH_PX):
+            logger.warning(
+                "size %dx%d: not multiples of %d, so that borders shift", *size, PATCH_PX
+            )
         self._engine(size)
 
     def predict(
@@ -111,7 +119,7 @@ class Predictor:
     def _camera(
         self, box: Letterbox, intrinsics: Intrinsics | None, focal_px: float | None
     ) -> Intrinsics:
-        """Camera of the scaled image."""
+        """Camera of the image, checked."""
         height, width = box.image_size
         if intrinsics is None and focal_px is None:
             focal_px = (self.config.canonical_focal_px or 0.85 * box.inner_size[1]) / box.scale[1]
@@ -125,34 +133,52 @@ class Predictor:
             raise ImageError(
                 f"focal length {intrinsics.fx:g}, {intrinsics.fy:g} px: must be positive and finite"
             )
-        return box.intrinsics(intrinsics)
+        return intrinsics
 
     def _finish(self, raw: dict[str, F4], box: Letterbox, camera: Intrinsics) -> Prediction:
         """Crop, scale by the focal length, weigh, and enlarge."""
         small = {name: box.crop(_channels_last(name, x)) for name, x in raw.items()}
+        if "normals" in small:
+            small["normals"] = _unit(small["normals"])
         labels, small_labels, confidence = _labels(small.get("log_probability"), box)
         normals, edges = small.get("normals"), small.get("edges")
-        depth = small.get("depth", np.zeros(box.inner_size, np.float32))
-        if self.config.canonical_focal_px:
-            depth = depth * np.float32(camera.fx / self.config.canonical_focal_px)
-        sigma = self._sigma(small) * sigma_factor(depth, normals, small_labels, edges, camera)
-        empty = np.zeros(box.image_size, np.float32)
+        depth = self._depth(small, box, camera)
+        seen = box.intrinsics(camera, stride=box.inner_size[0] // depth.shape[0])
+        sigma = self._sigma(small) * sigma_factor(depth, normals, small_labels, edges, seen)
+        nothing = np.zeros((*box.image_size, 3), np.float32)
         return Prediction(
             depth_m=box.enlarge(depth),
             depth_sigma=box.enlarge(sigma),
             labels=labels,
             confidence=confidence,
-            normals=np.zeros((*box.image_size, 3), np.float32)
-            if normals is None
-            else _unit(box.enlarge(normals)),
-            edges=empty if edges is None else box.enlarge(edges),
+            normals=nothing if normals is None else _unit(box.enlarge(normals)),
+            edges=nothing[:, :, 0] if edges is None else box.enlarge(edges),
         )
+
+    def _depth(self, small: dict[str, F4], box: Letterbox, camera: Intrinsics) -> F4:
+        """Metric depth at the network's resolution; zeros if the network has none."""
+        if "depth" not in small:
+            return np.zeros(next(iter(small.values())).shape[:2], np.float32)
+        # the release's depth has no upper bound of its own
+        depth: F4 = np.clip(small["depth"], 0, np.float32(self.config.max_depth_m))
+        if self.config.canonical_focal_px:
+            focal_px = box.intrinsics(camera).fx
+            depth = depth * np.float32(focal_px / self.config.canonical_focal_px)
+        return depth
 
     def _sigma(self, small: dict[str, F4]) -> F4:
         """Calibrated standard deviation of ln depth at the network's resolution."""
         if "log_sigma" not in small:
             return np.full(next(iter(small.values())).shape[:2], _SIGMA_UNLEARNED, np.float32)
         return np.exp(small["log_sigma"]) * np.float32(self.config.sigma_scale)
+
+
+def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
+    if size[0] % 2 or size[1] % 2 or min(size) < _MIN_SIDE_PX:
+        raise BackendError(
+            f"network size {size[0]}x{size[1]}: give even numbers from {_MIN_SIDE_PX} px"
+        )
+    return size
 
 
 def _channels_last(name: str, x: F4) -> F4:
@@ -168,18 +194,20 @@ def _labels(log_probability: F4 | None, box: Letterbox) -> tuple[U1, U1 | None, 
     confidence = np.zeros(box.image_size, np.float32)
     if log_probability is None:
         return labels, None, confidence
-    from m2h.label_kernels import best_class, enlarge_labels
+    from m2h.prediction_kernels import best_class, enlarge_labels
 
-    small = np.empty(box.inner_size, np.uint8)
+    size = (log_probability.shape[0], log_probability.shape[1])
+    small = np.empty(size, np.uint8)
     log_probability = np.ascontiguousarray(log_probability)
     best_class(log_probability, small)
-    enlarge_labels(
-        log_probability, small, *positions(box.image_size, box.inner_size), labels, confidence
-    )
+    enlarge_labels(log_probability, small, *positions(box.image_size, size), labels, confidence)
     return labels, small, confidence
 
 
 def _unit(normals: F4) -> F4:
-    length = np.sqrt(np.einsum("ijk,ijk->ij", normals, normals))
-    unit: F4 = normals / np.maximum(length, 1e-6)[..., None]
+    """A contiguous copy with vectors of length 1."""
+    from m2h.prediction_kernels import make_unit
+
+    unit = np.array(normals, dtype=np.float32, order="C")
+    make_unit(unit)
     return unit

@@ -38,6 +38,7 @@ class ModelConfig:
     tasks: tuple[Task, ...] = TASKS
     cross_task: CrossTask = "wmca"
     ggfm: bool = True
+    input_size: tuple[int, int] = (224, 308)  # height, width it works best at
     sigma_scale: float = 1.0  # calibration of the predicted depth sigma, from held-back scenes
 
     def to_dict(self) -> dict[str, Any]:

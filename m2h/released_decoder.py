@@ -110,16 +110,20 @@ class ReleasedDecoder(nn.Module):
         return {**attended, "depth": depth, "semantics": semantics}
 
     def predict(
-        self, restored: Maps, _pyramid: tuple[Tensor, ...], size: tuple[int, int]
+        self,
+        restored: Maps,
+        _pyramid: tuple[Tensor, ...],
+        _size: tuple[int, int],
+        output_size: tuple[int, int],
     ) -> Outputs:
-        """Outputs at the size of the unpadded image, not cropped; normals not of unit length."""
+        """Outputs at a given size; padding is not cropped, normals are not of unit length."""
         depth = functional.relu(self.conv_depth(restored["depth"])) + self.min_depth_m
         normals = functional.normalize(self.conv_normal(restored["normals"]), dim=1)
         return Outputs(
-            depth=resize(depth, size),
-            semantics=resize(self.seg_out(restored["semantics"]), size),
-            normals=resize(normals, size),
-            edges=resize(self.conv_edge(restored["edges"]), size),
+            depth=resize(depth, output_size),
+            semantics=resize(self.seg_out(restored["semantics"]), output_size),
+            normals=resize(normals, output_size),
+            edges=resize(self.conv_edge(restored["edges"]), output_size),
         )
 
 

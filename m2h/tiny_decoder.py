@@ -93,12 +93,16 @@ class TinyDecoder(nn.Module):
         return {t: self.ggfm[t](attended[t], fused[t], pyramid[2]) for t in self.tasks}
 
     def predict(
-        self, restored: Maps, pyramid: tuple[Tensor, ...], size: tuple[int, int]
+        self,
+        restored: Maps,
+        pyramid: tuple[Tensor, ...],
+        size: tuple[int, int],
+        output_size: tuple[int, int],
     ) -> Outputs:
-        """Outputs at the image's size; depth is metric for the canonical focal length."""
+        """Outputs at a given size; depth is metric for the canonical focal length."""
         half_size = (-(-size[0] // 2), -(-size[1] // 2))
         raw = {
-            task: resize(self.heads[task](restored[task], pyramid[0], half_size), size)
+            task: resize(self.heads[task](restored[task], pyramid[0], half_size), output_size)
             for task in self.tasks
         }
         depth, log_sigma = self._depth(raw["depth"]) if "depth" in raw else (None, None)

@@ -56,6 +56,7 @@ def movie(seq: str, out: Path, every: int) -> None:
     given = ["--poses", "dataset", "--depth", "sensor"]
     args = run_sequence.parser().parse_args(["--seq", seq, *given])
     sequence, config = open_or_stand_in(args, print), load_config()
+    args.labels = "dataset" if sequence.info.has_labels else "none"
     label_space = load_label_space(sequence.info.label_space)
     provenance = run_sequence.resolve_sources(args, sequence.info, config)
     pipeline = run_sequence.make_pipeline(sequence, config, provenance, label_space)

@@ -53,7 +53,7 @@ class Study:
 
     def shared(self) -> dict[str, Any]:
         """What must not change between two calls, as plain values."""
-        training = self.config.model_dump(exclude={"seed", "minutes", "loaders"})
+        training = self.config.model_dump(exclude={"seed", "minutes", "loaders", "draw"})
         pictures = {name: len(reader) for name, reader in sorted(self.sources.training.items())}
         values = {
             "preset": self.preset,
@@ -164,11 +164,12 @@ def _trained(
 
 def _trainer(study: Study, member: Member, config: TrainingConfig, folder: Path) -> Trainer:
     torch.manual_seed(config.seed)  # the start belongs to the seed
-    model = build_model(preset(study.preset, **{**study.switches, **member.switches}))
+    size = study.judging.size
+    switches = {"input_size": size, **study.switches, **member.switches}
+    model = build_model(preset(study.preset, **switches))
     if study.encoder is not None:
         start_encoder(model, study.encoder)
     focal_px = model.config.canonical_focal_px
-    size = study.judging.size
     has_photos = "photos" in study.sources.training
     allowed = torch.from_numpy(allowed_classes()) if has_photos else None
     batches = mixed_batches(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from m2h.metrics.matching import matched_in_order
 from m2h.metrics.thinning import Bools, suppress_non_maxima, thin
 from m2h.types import EDGE_UNKNOWN, F4, F8, U1
 
@@ -28,30 +29,23 @@ def match_counts(strength: F4, true_edges: Bools, thresholds: F8, tolerance_px: 
     Returns:
         (T, 2): matched pixels, predicted pixels.
     """
-    from scipy.sparse import csr_matrix
-    from scipy.sparse.csgraph import maximum_bipartite_matching
     from scipy.spatial import KDTree
 
     said_yx, true_yx = np.argwhere(strength >= thresholds[0]), np.argwhere(true_edges)
-    counts = np.zeros((len(thresholds), 2), dtype=np.int64)
     values = strength[tuple(said_yx.T)]
-    counts[:, 1] = [(values >= t).sum() for t in thresholds]
+    order = np.argsort(-values, kind="stable")  # strongest first: every threshold is a prefix
+    said_yx, values = said_yx[order], values[order]
+    n_said = np.searchsorted(-values, -thresholds, side="right")
     if not len(said_yx) or not len(true_yx):
-        return counts
+        return np.stack([np.zeros_like(n_said), n_said], axis=1)
     near = KDTree(said_yx).sparse_distance_matrix(
         KDTree(true_yx), tolerance_px + 1e-9, output_type="ndarray"
     )
-    pairs = csr_matrix(
-        (np.ones(len(near), dtype=np.int8), (near["i"], near["j"])),
-        shape=(len(said_yx), len(true_yx)),
-    )
-    for k, threshold in enumerate(thresholds):
-        if k and counts[k, 1] == counts[k - 1, 1]:
-            counts[k, 0] = counts[k - 1, 0]
-        elif counts[k, 1]:
-            partner = maximum_bipartite_matching(pairs[values >= threshold], perm_type="column")
-            counts[k, 0] = int((partner >= 0).sum())
-    return counts
+    near = near[np.lexsort((near["j"], near["v"], near["i"]))]  # nearest partner first
+    starts = np.searchsorted(near["i"], np.arange(len(said_yx) + 1))
+    enlarged = matched_in_order(starts.tolist(), near["j"].tolist(), len(true_yx))
+    n_matched = np.concatenate([[0], np.cumsum(enlarged)])[n_said]
+    return np.stack([n_matched, n_said], axis=1)
 
 
 def fast_counts(strength: F4, true_edges: Bools, thresholds: F8, tolerance_px: float) -> Counts:

@@ -16,7 +16,7 @@ from m2h.types import F4
 
 MIN_PREDICTION_M = 1e-3
 SUMS = ("abs_rel", "sq_rel", "square", "square_log", "log10", "delta1", "delta2", "delta3", "log")
-JITTER_WINDOW_S = 2.0
+JITTER_WINDOW_S, MIN_JITTER_IMAGES = 2.0, 5
 Errors = dict[str, float]
 
 
@@ -124,7 +124,7 @@ class DepthScores:
         }
 
     def _jitter(self) -> float | None:
-        """Deviation of ln scale from its running mean of 2 s; None without stamps."""
+        """Deviation of ln scale from its running mean of 2 s; None if images are sparse."""
         pairs = [
             (stamp_s, bias)
             for stamp_s, bias in zip(self._stamps_s, self._log_bias, strict=True)
@@ -134,6 +134,8 @@ class DepthScores:
             return None
         stamps_s, bias = np.array(sorted(pairs)).T
         near = np.abs(stamps_s[:, None] - stamps_s[None]) <= JITTER_WINDOW_S / 2
+        if np.median(near.sum(axis=1)) < MIN_JITTER_IMAGES:
+            return None  # images too far apart: each is its own mean
         rest = bias - (near @ bias) / near.sum(axis=1)
         return float(np.std(rest))
 

@@ -37,7 +37,7 @@ class Scorer:
             has_sigma: whether the depth comes with a sigma worth judging.
             is_fast: edges by distance transforms, for curves.
             n_thresholds: of the edges.
-            max_edge_images: edges of the first so many images only: the matching takes a second.
+            max_edge_images: edges of the first so many images only.
         """
         self.tasks = frozenset(tasks)
         self.has_sigma, self.max_edge_images = has_sigma, max_edge_images

@@ -37,6 +37,7 @@ class TrainingConfig(BaseModel):
     log_every: int = Field(default=20, ge=1)
     evaluate_every: int = Field(default=500, ge=1)
     save_every: int = Field(default=200, ge=1)
+    draw: bool = True  # curves.png
     minutes: float | None = Field(default=None, gt=0)
     loaders: int = Field(default=1, ge=1)  # threads that make batches ahead of the step
     loss: LossConfig = LossConfig()

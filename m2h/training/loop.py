@@ -172,7 +172,7 @@ class Trainer:
         if self.evaluate is not None and (self.step % config.evaluate_every == 0 or is_last):
             scores = self.evaluate(self.average.model)
             self.curves.append({"step": self.step, **_prefixed("heldout.", scores)})
-            self.curves.draw()
+            self._draw()
         if self.step % config.save_every == 0:
             self.save()
 
@@ -218,7 +218,11 @@ class Trainer:
             seed=self.config.seed,
             notes=notes,
         )
-        self.curves.draw()
+        self._draw()
+
+    def _draw(self) -> None:
+        if self.config.draw:
+            self.curves.draw()
 
     def resume(self, path: Path) -> None:
         """Go on from a state: exactly from `last.ckpt`, with a second warm-up from a small one.
@@ -244,7 +248,7 @@ class Trainer:
         self._recent = list(state["recent"])
         before = json.loads(state["config"])
         changed = [k for k, v in json.loads(self.config.model_dump_json()).items()
-                   if before.get(k) != v and k not in ("minutes", "loaders")]  # fmt: skip
+                   if before.get(k) != v and k not in ("minutes", "loaders", "draw")]  # fmt: skip
         if changed:
             logger.warning("%s: these settings differ from before: %s", path, ", ".join(changed))
 

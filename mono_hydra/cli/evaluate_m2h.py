@@ -28,7 +28,6 @@ EXAMPLE = """examples:
 data: simulated; nyuv2=DIR (DIR/test/rgb, depth, label40); NAME=DIR for a recording with depth.
 The last line of the output is one JSON object."""
 DEFAULT_SEEDS = (11, 12, 13, 14, 15)
-DEFAULT_SIZE = (224, 308)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,11 +39,13 @@ def parser() -> argparse.ArgumentParser:
                    help="homes of --data simulated, below 1000000")  # fmt: skip
     p.add_argument("--max-images", type=int, default=500, metavar="N", help="default 500")
     p.add_argument("--baseline", type=Path, metavar="DIR", help="rgb, depth, label40 to average")
-    p.add_argument("--backend", default="torch", metavar="NAME", help="torch, openvino, ...")
-    p.add_argument("--device", default="cpu", metavar="NAME", help="cpu, cuda, mps")
+    p.add_argument(
+        "--backend", default="openvino", metavar="NAME", help="openvino, torch, onnxruntime"
+    )
+    p.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda (torch), gpu")
     p.add_argument("--precision", default="fp32", metavar="NAME", help="fp32 or bf16")
     p.add_argument("--size", metavar="HxW", help="of the network's input")
-    p.add_argument("--edge-images", type=int, default=100, metavar="N", help="judged for edges")
+    p.add_argument("--edge-images", type=int, default=500, metavar="N", help="judged for edges")
     p.add_argument("--thresholds", type=int, default=33, metavar="N", help="of the edges")
     p.add_argument("--parity", nargs="+", type=Path, metavar="FILE", help="stored release outputs")
     p.add_argument("--require", metavar="KEY>=VALUE", nargs="+", action="extend", default=[])
@@ -135,7 +136,7 @@ def _network(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     from m2h.predictor import Predictor
     from mono_hydra.cli.train_m2h import parse_size
 
-    size = parse_size(args.size) if args.size else DEFAULT_SIZE
+    size = parse_size(args.size) if args.size else None
     predictor = Predictor(
         args.network, args.backend, device=args.device, precision=args.precision, size=size
     )

@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     p = OneLineParser(prog="export_m2h", description=__doc__, epilog=EXAMPLE)
     p.add_argument("--network", default="m2h_tiny", metavar="PRESET|FILE", help="default m2h_tiny")
     p.add_argument("--out", type=Path, required=True, metavar="FILE", help=".onnx or .xml")
-    p.add_argument("--size", default="224x308", metavar="HxW", help="of the network's input")
+    p.add_argument("--size", metavar="HxW", help="of the network's input, default its own")
     p.add_argument("--precision", default="fp32", choices=PRECISIONS, help="default fp32")
     p.add_argument("--calibration", type=Path, metavar="DIR", help="images for int8")
     p.add_argument("--untrained", action="store_true", help="random weights of a preset, to time")
@@ -51,9 +51,10 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """0 written; 1 an fp32 file differs from torch by too much; 2 bad input."""
     args = parser().parse_args(list(argv))
-    size = parse_size(args.size)
+    asked = parse_size(args.size) if args.size else None
     _check(args)
     model = _network(args)
+    size = asked or model.config.input_size
     _write(args, model, size)
     agreement, met = _compare(args, model, size)
     result: dict[str, Any] = {

@@ -14,10 +14,15 @@ COMMANDS = {
     "check": ("mono_hydra.cli.check_sequence", "say what a recording holds and what is missing"),
     "simulate": ("mono_hydra.cli.simulate", "make a simulated home with complete truth"),
     "evaluate": ("mono_hydra.cli.evaluate", "score a run against the truth"),
+    "render_training_views": (
+        "mono_hydra.cli.render_training_views",
+        "render homes to train the network on",
+    ),
     "train_m2h": ("mono_hydra.cli.train_m2h", "train the multi-task network"),
     "evaluate_m2h": ("mono_hydra.cli.evaluate_m2h", "score the network on images with truth"),
     "ablate_m2h": ("mono_hydra.cli.ablate_m2h", "train the network without its parts, compare"),
     "export_m2h": ("mono_hydra.cli.export_m2h", "write the network as ONNX or OpenVINO file"),
+    "pack_m2h": ("mono_hydra.cli.pack_m2h", "calibrate trained weights and give them a card"),
     "doctor": ("mono_hydra.doctor", "check the installation"),
 }
 
@@ -28,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] in {"-h", "--help"}:
         print("usage: mono-hydra COMMAND [options]   (mono-hydra COMMAND --help tells more)\n")
         for name, (_, text) in COMMANDS.items():
-            print(f"  {name:12} {text}")
+            print(f"  {name:21} {text}")
         return 0
     if arguments[0] == "--version":
         print(f"mono-hydra {__version__}")

@@ -45,7 +45,7 @@ def train(
     sources = open_sources(
         simulated=args.simulated, nyuv2=args.nyuv2, photos=args.photos, teacher=_labels(args)
     )
-    model = _network(args, switches, config)
+    model = _network(args, switches, config, size)
     world = join_world(args.device)
     try:
         if world.is_first:
@@ -71,13 +71,18 @@ def _labels(args: argparse.Namespace) -> Path | None:
     return labels_of_photos(args.photos, args.teacher, args.out)
 
 
-def _network(args: argparse.Namespace, switches: Mapping[str, Any], config: TrainingConfig) -> M2H:
+def _network(
+    args: argparse.Namespace,
+    switches: Mapping[str, Any],
+    config: TrainingConfig,
+    size: tuple[int, int],
+) -> M2H:
     torch.manual_seed(config.seed)  # the decoder's random start belongs to the run
     if args.start is not None:
         if switches:
             raise ConfigError("--start: the file says what the network is; drop --set model.*")
         return load_checkpoint(args.start)
-    model = build_model(preset(args.preset, **switches))
+    model = build_model(preset(args.preset, **{"input_size": size, **switches}))
     if args.encoder is not None:
         start_encoder(model, args.encoder)
     return model

@@ -29,7 +29,7 @@ def score_network(
     tasks: tuple[Task, ...] = TASKS,
     has_sigma: bool = True,
     n_thresholds: int = 33,
-    max_edge_images: int = 100,
+    max_edge_images: int = 500,
     observe: Callable[[int], None] = lambda n_images: None,
 ) -> dict[str, Any]:
     """Nested scores: depth, uncertainty, semantics, normals, edges, and the number of images.

@@ -17,6 +17,9 @@ from mono_hydra.view.recorder import Recorder
 ROOT = Path(__file__).resolve().parents[2]
 
 
+GIVEN = ["--depth", "sensor", "--labels", "dataset", "--quiet"]
+
+
 def one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     try:
         code = enter(main, arguments)
@@ -41,7 +44,7 @@ def one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--seq", "x", "--max-frames", "0"], "must be 1 or more"),
         (["--seq", "x", "--every", "0"], "must be 1 or more"),
         (["--seq", "x", "--poses", "vio"], "use --poses dataset"),
-        (["--seq", "x", "--depth", "m2h"], "use --depth sensor"),
+        (["--seq", "x", "--depth", "nonsense"], "invalid choice"),
         (["--seq", "x", "--rerun", "nonsense"], "one of save"),
         (["--seq", "x", "--poses", "nonsense"], "invalid choice"),
         (["--unknown"], "unrecognized arguments"),
@@ -76,7 +79,7 @@ def test_a_full_disk_costs_the_recording_before_any_result(
 ):
     out = tmp_path / "r"
     fill_disk(monkeypatch, out, times=1)
-    text = one_line(["--seq", str(tiny_sequence), "--out", str(out), "--quiet"], capsys)
+    text = one_line(["--seq", str(tiny_sequence), "--out", str(out), *GIVEN], capsys)
     assert "no room for session.rrd" in text
     assert (out / "scene_graph.json").stat().st_size > 1000
     assert not list(out.glob("*.rrd"))
@@ -88,7 +91,7 @@ def test_results_that_find_no_room_are_saved_elsewhere(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     out = tmp_path / "r"
     fill_disk(monkeypatch, out, times=2)
-    text = one_line(["--seq", str(tiny_sequence), "--out", str(out), "--quiet"], capsys)
+    text = one_line(["--seq", str(tiny_sequence), "--out", str(out), *GIVEN], capsys)
     saved = Path(text.split("saved in ")[1].split(" instead")[0])
     assert saved.parent == tmp_path
     assert (saved / "scene_graph.json").stat().st_size > 1000

@@ -14,6 +14,7 @@ import yaml
 
 from mono_hydra.cli.door import enter
 from mono_hydra.cli.run_sequence import main
+from mono_hydra.sequences.recorded import RecordedReference
 from mono_hydra.sequences.simulated import SimulatedSequence
 from tests.sequences import folders
 
@@ -32,11 +33,13 @@ FILES = [
 ]
 
 
+GIVEN = ["--poses", "dataset", "--depth", "sensor", "--labels", "dataset"]
+
+
 @pytest.fixture(scope="module")
 def run(tiny_sequence: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "tiny"
-    given = ["--poses", "dataset", "--depth", "sensor", "--labels", "dataset"]
-    assert enter(main, ["--seq", str(tiny_sequence), "--out", str(out), *given]) == 0
+    assert enter(main, ["--seq", str(tiny_sequence), "--out", str(out), *GIVEN]) == 0
     return out
 
 
@@ -76,7 +79,8 @@ def test_the_run_scores_well_against_its_truth(run, tiny_sequence, capsys):
 
 def test_two_runs_write_the_same_bytes(run, tiny_sequence, tmp_path):
     again = tmp_path / "again"
-    assert enter(main, ["--seq", str(tiny_sequence), "--out", str(again), "--rerun", "off"]) == 0
+    arguments = ["--seq", str(tiny_sequence), "--out", str(again), "--rerun", "off", *GIVEN]
+    assert enter(main, arguments) == 0
     for name in ("scene_graph.json", "mesh.ply", "trajectory.txt"):
         assert (run / name).read_bytes() == (again / name).read_bytes()
 
@@ -85,7 +89,40 @@ def test_first_line_says_what_auto_means(tiny_sequence, tmp_path, capsys):
     arguments = ["--seq", str(tiny_sequence), "--out", str(tmp_path / "r"), "--rerun", "off"]
     assert enter(main, [*arguments, "--max-frames", "3"]) == 0
     first = capsys.readouterr().out.splitlines()[0]
-    assert first.startswith("poses: dataset, depth: sensor, labels: dataset  (auto:")
+    assert first.startswith("poses: dataset, depth: m2h, labels: m2h  (network: m2h_tiny)  (auto:")
+
+
+def test_estimates_never_see_the_recordings_own_depth_and_labels(
+    tiny_sequence, tmp_path, monkeypatch
+):
+    def forbidden(*_: object) -> None:
+        raise AssertionError("the truth was read")
+
+    monkeypatch.setattr(RecordedReference, "depth", forbidden)
+    monkeypatch.setattr(RecordedReference, "labels", forbidden)
+    out = tmp_path / "estimated"
+    arguments = ["--seq", str(tiny_sequence), "--out", str(out), "--rerun", "off", "--quiet"]
+    assert enter(main, [*arguments, "--max-frames", "8"]) == 0
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["provenance"]["depth"] == metrics["provenance"]["labels"] == "m2h"
+
+
+@pytest.mark.parametrize(
+    ("depth", "labels"), [("m2h", "dataset"), ("sensor", "m2h"), ("m2h", "none")]
+)
+def test_sources_can_be_mixed(tiny_sequence, tmp_path, depth, labels):
+    out = tmp_path / "mixed"
+    arguments = ["--seq", str(tiny_sequence), "--out", str(out), "--rerun", "off", "--quiet"]
+    chosen = ["--depth", depth, "--labels", labels, "--max-frames", "6"]
+    assert enter(main, [*arguments, *chosen]) == 0
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert (metrics["provenance"]["depth"], metrics["provenance"]["labels"]) == (depth, labels)
+
+
+def test_weights_that_are_not_there_give_one_line(tiny_sequence, tmp_path, capsys):
+    arguments = ["--seq", str(tiny_sequence), "--out", str(tmp_path / "r"), "--network", "no.pt"]
+    assert enter(main, arguments) == 2
+    assert "no.pt: no such file" in capsys.readouterr().err
 
 
 def test_ctrl_c_saves_everything_and_exits_130(tiny_sequence, tmp_path, monkeypatch):
@@ -99,7 +136,7 @@ def test_ctrl_c_saves_everything_and_exits_130(tiny_sequence, tmp_path, monkeypa
 
     monkeypatch.setattr(SimulatedSequence, "frames", interrupted)
     out = tmp_path / "cut"
-    assert enter(main, ["--seq", str(tiny_sequence), "--out", str(out), "--quiet"]) == 130
+    assert enter(main, ["--seq", str(tiny_sequence), "--out", str(out), "--quiet", *GIVEN]) == 130
     assert sorted(FILES) == sorted(p.name for p in out.iterdir() if p.is_file())
     assert json.loads((out / "status.json").read_text())["state"] == "interrupted"
     assert len(np.loadtxt(out / "trajectory.txt", ndmin=2)) == 8
@@ -116,7 +153,7 @@ def test_scannet0000_runs_the_marked_stand_in_where_it_is_absent(
         "mono_hydra.simulation.generate.stand_in_sequence", lambda progress: stand_in
     )
     out = tmp_path / "run"
-    arguments = ["--seq", "scannet0000", "--data", str(tmp_path), "--max-frames", "12"]
+    arguments = ["--seq", "scannet0000", "--data", str(tmp_path), "--max-frames", "12", *GIVEN]
     assert enter(main, [*arguments, "--out", str(out), "--rerun", "off"]) == 0
     printed = capsys.readouterr().out
     assert "licence" in printed
@@ -137,6 +174,7 @@ def test_scannet0000_runs_the_real_scene_where_it_lies(tmp_path, capsys):
     scene.mkdir(parents=True)
     folders.sens(scene / "scene0000_00.sens")
     arguments = ["--seq", "scannet0000", "--data", str(tmp_path / "data"), "--strict"]
+    arguments += ["--depth", "sensor", "--labels", "none"]
     assert enter(main, [*arguments, "--out", str(tmp_path / "r"), "--rerun", "off"]) == 0
     assert "STAND-IN" not in capsys.readouterr().out
     assert json.loads((tmp_path / "r" / "metrics.json").read_text())["stand_in"] is False

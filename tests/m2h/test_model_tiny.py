@@ -6,6 +6,7 @@ from torch import Tensor
 
 from m2h.attention import CrossTaskWindowAttention, border_mask, cut_windows, join_windows
 from m2h.errors import PresetError
+from m2h.mobilenet import SameConv
 from m2h.model import M2H, build_model, preset
 from m2h.presets import config_from_dict
 from m2h.types import TASKS, Outputs
@@ -140,3 +141,13 @@ def test_what_does_not_exist_is_named(name: str, switches: dict[str, object], me
     with pytest.raises(PresetError, match=message) as caught:
         preset(name, **switches)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("n", "before"), [(6, 0), (7, 1)])
+def test_surplus_padding_goes_after_the_image(n: int, before: int) -> None:
+    conv = SameConv(1, 1, 3, 2, bias=False)
+    conv.weight.data.zero_()
+    conv.weight.data[0, 0, 0, 0] = 1  # looks at the first pixel of its window
+    x = torch.arange(1.0, n * n + 1).reshape(1, 1, n, n)
+    padded = torch.nn.functional.pad(x, (before, 0, before, 0))
+    torch.testing.assert_close(conv(x), padded[:, :, ::2, ::2][:, :, : -(-n // 2), : -(-n // 2)])

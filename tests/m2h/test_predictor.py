@@ -12,9 +12,9 @@ from m2h.checkpoints import save_checkpoint
 from m2h.disagreement import label_borders, normals_of_depth, sigma_factor
 from m2h.errors import BackendError, CheckpointError, ImageError
 from m2h.export import export_onnx, export_openvino
-from m2h.label_kernels import best_class, enlarge_labels
 from m2h.letterbox import as_rgb, fit, positions
 from m2h.model import M2H, build_model, preset
+from m2h.prediction_kernels import best_class, enlarge_labels, make_unit
 from m2h.predictor import Predictor
 from m2h.types import Intrinsics, Prediction
 
@@ -65,15 +65,21 @@ def test_depth_grows_with_the_focal_length(predictor: Predictor, image: Any) -> 
     np.testing.assert_allclose(far.depth_m, 2 * near.depth_m, rtol=1e-5)
 
 
-def test_at_the_networks_size_depth_is_the_networks(predictor: Predictor, model: M2H) -> None:
-    image = np.random.default_rng(0).integers(0, 255, (*SIZE, 3), dtype=np.uint8)
+def test_at_the_networks_size_the_prediction_is_the_networks(
+    predictor: Predictor, model: M2H, image: Any
+) -> None:
+    image = np.ascontiguousarray(image[: SIZE[0], : SIZE[1]])
     rgb = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
     with torch.no_grad():
         outputs = model(model.normalise(rgb))
     p = predictor.predict(image, focal_px=model.config.canonical_focal_px)
-    np.testing.assert_allclose(p.depth_m, outputs.depth[0, 0].numpy(), rtol=1e-5)
-    np.testing.assert_array_equal(p.labels, outputs.semantics[0, 1:].argmax(0).numpy() + 1)
-    assert (p.depth_sigma >= torch.exp(outputs.log_sigma[0, 0]).numpy() * (1 - 1e-5)).all()
+    # the heads end at half the size; interpolating before or after the last function differs
+    expected = outputs.depth[0, 0].numpy()
+    assert np.median(np.abs(p.depth_m / expected - 1)) < 0.01
+    labels = outputs.semantics[0, 1:].argmax(0).numpy() + 1
+    assert (p.labels == labels).mean() > 0.99
+    sigma = torch.exp(outputs.log_sigma[0, 0]).numpy()
+    assert (p.depth_sigma >= 0.9 * sigma).mean() > 0.99
 
 
 def test_sigma_carries_its_calibration(model: M2H, predictor: Predictor, image: Any) -> None:
@@ -116,6 +122,14 @@ def test_bad_images_are_refused_in_one_line(bad: Any, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("size", [(16, 16), (16, 2500), (2500, 16), (17, 33)])
+def test_odd_shapes_are_predicted(predictor: Predictor, size: tuple[int, int]) -> None:
+    p = predictor.predict(np.full(size, 90, np.uint8), focal_px=100.0)
+    assert p.normals.shape == (*size, 3)
+    assert np.isfinite(p.depth_m).all()
+    assert np.isfinite(p.depth_sigma).all()
+
+
 @pytest.mark.parametrize("focal_px", [0.0, -5.0, float("nan")])
 def test_bad_focal_lengths_are_refused(predictor: Predictor, image: Any, focal_px: float) -> None:
     with pytest.raises(ImageError, match="focal length"):
@@ -133,7 +147,8 @@ def test_a_depth_network_says_nothing_of_the_rest(image: Any) -> None:
 
 def agree(a: Prediction, b: Prediction) -> None:
     np.testing.assert_allclose(a.depth_m, b.depth_m, rtol=1e-3)
-    np.testing.assert_allclose(a.depth_sigma, b.depth_sigma, rtol=2e-2)
+    # a label that flips at a tie moves a border, and with it sigma
+    assert (np.abs(a.depth_sigma / b.depth_sigma - 1) < 1e-2).mean() > 0.99
     np.testing.assert_allclose(a.edges, b.edges, atol=1e-3)
     assert (a.labels == b.labels).mean() >= 0.995
 
@@ -157,6 +172,11 @@ def test_backends_agree_on_a_checkpoint(
     save_checkpoint(tmp_path / "tiny.safetensors", model, {})
     loaded = Predictor(tmp_path / "tiny.safetensors", "onnxruntime", size=SIZE, n_threads=1)
     agree(loaded.predict(image, CAMERA), predictor.predict(image, CAMERA))
+
+
+def test_odd_sizes_of_the_network_are_refused(model: M2H) -> None:
+    with pytest.raises(BackendError, match="even"):
+        Predictor(model, "torch", size=(65, 96))
 
 
 def test_what_no_backend_offers_is_refused(model: M2H, tmp_path: Path) -> None:
@@ -183,13 +203,42 @@ def test_enlarged_labels_are_the_best_of_the_enlarged_scores() -> None:
     np.testing.assert_allclose(confidence, large.max(0)[0].exp().numpy(), rtol=1e-4)
 
 
+def test_vectors_become_unit_and_zeros_stay() -> None:
+    vectors = np.array([[[3, 0, 4], [0, 0, 0]]], np.float32)
+    make_unit(vectors)
+    np.testing.assert_allclose(vectors, [[[0.6, 0, 0.8], [0, 0, 0]]], atol=1e-7)
+
+
+def test_released_network_predicts_in_the_same_form(image: Any) -> None:
+    torch.manual_seed(0)
+    network = build_model(preset("m2h_small", head_channels=16)).eval()
+    p = Predictor(network, "torch", size=(56, 84)).predict(image, CAMERA)
+    assert p.labels.shape == (96, 144)
+    assert p.depth_m.max() <= network.config.max_depth_m
+    np.testing.assert_allclose(np.linalg.norm(p.normals, axis=2), 1, atol=1e-5)
+
+
 def test_letterbox_keeps_the_aspect_and_the_optical_axis() -> None:
     box = fit((480, 640), (224, 308))
-    assert box.inner_size == (224, 299)
+    assert box.inner_size == (224, 298)
     assert (box.top, box.left) == (0, 4)
     camera = box.intrinsics(Intrinsics(519.0, 519.0, 319.5, 239.5))
-    assert camera.fx == pytest.approx(camera.fy, rel=2e-3)
-    assert (camera.cx, camera.cy) == pytest.approx((149.0, 111.5))
+    assert camera.fx == pytest.approx(camera.fy, rel=5e-3)
+    assert (camera.cx, camera.cy) == pytest.approx((148.5, 111.5))
+    halved = box.intrinsics(Intrinsics(519.0, 519.0, 319.5, 239.5), stride=2)
+    assert (halved.cx, halved.cy) == pytest.approx((74.0, 55.5))
+    assert box.crop(np.zeros((224, 308), np.float32)).shape == (224, 298)
+    assert box.crop(np.zeros((112, 154, 3), np.float32)).shape == (112, 149, 3)
+
+
+def test_what_stands_in_the_image_stands_there_in_the_prediction() -> None:
+    box = fit((90, 200), SIZE)
+    framed = box.apply(np.dstack([np.arange(200, dtype=np.uint8)[None].repeat(90, 0)] * 3))
+    for stride in (1, 2):
+        x = framed[:, :, 0].astype(np.float32)
+        x = x.reshape(SIZE[0] // stride, stride, SIZE[1] // stride, stride).mean((1, 3))
+        back = box.enlarge(box.crop(x))
+        np.testing.assert_allclose(back[:, 5:-5], np.tile(np.arange(5, 195.0), (90, 1)), atol=0.6)
 
 
 def test_normals_of_a_slanted_plane_are_exact() -> None:

@@ -6,11 +6,14 @@ import math
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from m2h.errors import DataError
 from m2h.metrics import BaselineScorer, MeanDepthMap, Protocol, Scorer, protocol_named
 from m2h.metrics.boundaries import BoundaryScores, fast_counts, match_counts
 from m2h.metrics.depth import DepthScores, depth_errors
+from m2h.metrics.matching import matched_in_order
 from m2h.metrics.normals import NormalScores, angles_deg
 from m2h.metrics.semantics import GROUPS, LabelScores, confusion, iou_of_classes, label_band
 from m2h.metrics.thinning import suppress_non_maxima, thin
@@ -72,14 +75,15 @@ def test_scale_bias_is_positive_when_things_look_too_far():
 
 
 def test_slow_drift_is_no_jitter_but_alternation_is():
-    def jitter(biases):
+    def jitter(biases, interval_s=0.1):
         scores = DepthScores(ALL)
         for i, bias in enumerate(biases):
-            scores.add(grid([2 * math.exp(bias)]), grid([2.0]), stamp_s=0.1 * i)
+            scores.add(grid([2 * math.exp(bias)]), grid([2.0]), stamp_s=interval_s * i)
         return scores.result()["scale_jitter"]
 
     assert jitter([0.1 * (-1) ** i for i in range(100)]) == pytest.approx(0.1, rel=0.1)
     assert jitter([0.001 * i for i in range(100)]) < 0.003
+    assert jitter([0.1 * (-1) ** i for i in range(100)], interval_s=3.0) is None
 
 
 def test_predictions_are_capped_and_truth_beyond_the_cap_does_not_count():
@@ -237,6 +241,19 @@ def test_matching_is_the_largest_possible_not_the_first_found():
     said[0, [1, 3]] = 1.0
     true[0, [2, 4]] = True
     assert match_counts(said, true, np.array([0.5]), 1.0)[0].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_prefix_is_matched_as_well_as_scipy_matches_it(seed):
+    rng = np.random.default_rng(seed)
+    n_left, n_right = int(rng.integers(1, 40)), int(rng.integers(1, 25))
+    pairs = rng.random((n_left, n_right)) < rng.choice([0.05, 0.15, 0.4])
+    left, right = np.nonzero(pairs)
+    starts = np.searchsorted(left, np.arange(n_left + 1))
+    enlarged = matched_in_order(starts.tolist(), right.tolist(), n_right)
+    for k in range(1, n_left + 1):
+        best = maximum_bipartite_matching(csr_matrix(pairs[:k]), perm_type="column")
+        assert enlarged[:k].sum() == (best >= 0).sum()
 
 
 def test_perfect_edges_score_one_and_far_edges_nothing():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -107,6 +109,20 @@ def test_training_without_data_names_the_options(tmp_path, capsys):
     assert "name --teacher FILE" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["train_m2h", "evaluate_m2h"])
+def test_help_needs_no_heavy_package(command):
+    code = (
+        "import sys; from mono_hydra.cli.main import main; "
+        f"sys.argv[1:] = ['{command}', '--help']\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'kornia', 'open3d', 'openvino'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "examples:" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 class Oracle:
     """Says what the frames of `write_frames` show, everything twice as far."""
 
@@ -168,10 +184,10 @@ def test_wrong_options_of_the_evaluation_give_one_line(capsys, arguments, messag
 
 
 @pytest.mark.data
-def test_recording_is_scored_with_its_stamps(test_data):
+def test_recording_is_scored_by_its_own_depth(test_data):
     judged = recording_set("redkitchen", test_data / "sevenscenes" / "redkitchen", 3)
     scores = score_network(Oracle(), judged)
     assert judged.protocol == protocol_named("scannet")
     assert 2 <= scores["images"] <= 3
-    assert scores["depth"]["scale_jitter"] is not None
+    assert scores["depth"]["scale_jitter"] is None  # three frames of a minute
     assert 0.1 < scores["depth"]["abs_rel_median_baseline"] < 0.4

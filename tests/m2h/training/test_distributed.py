@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from m2h.training import Trainer, TrainingConfig
 from m2h.training.distributed import join_world, leave_world
 from tests.m2h.batches_by_hand import TinyNetwork, random_batch
 
-SETTINGS = {"steps": 3, "freeze_steps": 1, "warmup_steps": 0, "log_every": 1}
+SETTINGS = {"steps": 3, "freeze_steps": 1, "warmup_steps": 0, "log_every": 1, "draw": False}
 ROOT = Path(__file__).parents[3]
 
 
@@ -33,11 +34,21 @@ def main(folder: str) -> None:
 
 
 def test_two_processes_equal_one_with_both_batches(tmp_path):
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    subprocess.run(
-        [*command, __file__, str(tmp_path)], env=environment, check=True, timeout=120, cwd=ROOT
-    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # what torchrun sets; without it, for it imports torch once more
+    shared = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "WORLD_SIZE": "2"}
+    shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, __file__, str(tmp_path)],
+            env=os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            cwd=ROOT,
+        )
+        for rank in (0, 1)
+    ]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
     first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1))
     (tmp_path / "one").mkdir()
     config = TrainingConfig(**SETTINGS, accumulate=2)

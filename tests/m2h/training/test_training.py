@@ -20,7 +20,13 @@ from m2h.training.schedule import RESTART_STEPS, encoder_factor, rate_factor
 from tests.m2h.batches_by_hand import TinyNetwork, batch_of, random_batch
 
 CONFIG = TrainingConfig(
-    steps=6, freeze_steps=2, warmup_steps=2, log_every=1, save_every=1000, evaluate_every=2
+    steps=6,
+    freeze_steps=2,
+    warmup_steps=2,
+    log_every=1,
+    save_every=1000,
+    evaluate_every=2,
+    draw=False,
 )
 
 
@@ -131,7 +137,7 @@ def test_held_out_scores_of_the_average_stand_in_the_curves(tmp_path):
         seen.append(model)
         return {"depth.abs_rel": 0.5}
 
-    run = trainer(tmp_path, evaluate=evaluate)
+    run = trainer(tmp_path, CONFIG.model_copy(update={"draw": True}), evaluate=evaluate)
     run.run()
     scores = [r for r in run.curves.read() if "heldout.depth.abs_rel" in r]
     assert [r["step"] for r in scores] == [2, 4, 6]
@@ -141,7 +147,7 @@ def test_held_out_scores_of_the_average_stand_in_the_curves(tmp_path):
 
 def test_training_lowers_the_loss(tmp_path):
     config = TrainingConfig(
-        steps=60, freeze_steps=0, warmup_steps=5, rate=0.03, log_every=1,
+        steps=60, freeze_steps=0, warmup_steps=5, rate=0.03, log_every=1, draw=False,
         loss=LossConfig(depth_normal=0, edge_semantic=0),
     )  # fmt: skip
     run = trainer(tmp_path, config, batches=lambda i: random_batch(0))

@@ -1,4 +1,4 @@
-"""Labels of an enlarged image: arg-max of bilinearly interpolated log-probabilities."""
+"""What a prediction computes per pixel: labels of an enlarged image, and unit normals."""
 
 from __future__ import annotations
 
@@ -67,3 +67,16 @@ def enlarge_labels(
                     top, top_value = k, value
             label[row, column] = top + 1
             confidence[row, column] = np.exp(top_value)
+
+
+@njit(cache=True, nogil=True)
+def make_unit(normals: F4) -> None:
+    """Scale every vector of normals (H, W, 3) to length 1, in place; zeros stay zeros."""
+    for y in range(normals.shape[0]):
+        for x in range(normals.shape[1]):
+            a, b, c = normals[y, x, 0], normals[y, x, 1], normals[y, x, 2]
+            length = np.sqrt(a * a + b * b + c * c)
+            if length > 0:
+                normals[y, x, 0] = a / length
+                normals[y, x, 1] = b / length
+                normals[y, x, 2] = c / length
