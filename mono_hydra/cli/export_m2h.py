@@ -52,6 +52,8 @@ def main(argv: Sequence[str]) -> int:
     """0 written; 1 an fp32 file differs from torch by too much; 2 bad input."""
     args = parser().parse_args(list(argv))
     asked = parse_size(args.size) if args.size else None
+    if asked and (asked[0] % 2 or asked[1] % 2):
+        raise ConfigError(f"--size {args.size}: give even numbers")
     _check(args)
     model = _network(args)
     size = asked or model.config.input_size

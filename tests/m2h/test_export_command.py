@@ -114,6 +114,7 @@ def test_int8_runs_its_convolutions_in_eight_bits(network, tmp_path, capsys):
         (["--out", "net.onnx", "--precision", "fp16"], "name an .xml"),
         (["--out", "net.onnx", "--precision", "int8"], "belong together"),
         (["--out", "net.xml", "--images", "nowhere"], "is no folder"),
+        (["--out", "net.xml", "--size", "224x307"], "give even numbers"),
         (["--out", "net.xml", "--network", "nowhere.pt"], "no such file"),
         (["--out", "net.xml", "--untrained", "--network", "m3h"], "unknown preset"),
     ],
