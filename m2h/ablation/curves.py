@@ -32,7 +32,8 @@ def draw_curves(study: Study, path: Path) -> None:
                     continue
                 steps = sorted(points)
                 values = [points[step] for step in steps]
-                (line,) = axes.plot(steps, [np.mean(v) for v in values], label=variant.name, lw=1.2)
+                means = [np.mean(v) for v in values]
+                (line,) = axes.plot(steps, means, label=variant.name, lw=1.2, marker=".", ms=4)
                 low, high = [min(v) for v in values], [max(v) for v in values]
                 axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.15, lw=0)
             axes.set_title(f"{source}: {key}", fontsize=9)

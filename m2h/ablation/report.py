@@ -23,7 +23,6 @@ COLUMNS = {
     "consistency.depth_normals_deg": "depth-normals °",
     "consistency.edges_labels_f": "edges-labels F",
 }
-FEW_SEEDS = 3
 
 
 def write_report(study: Study, results: Results) -> dict[str, Any]:
@@ -93,12 +92,11 @@ def findings(summary: Mapping[str, Any]) -> list[str]:
                 lines.append(f"* {source}, `{variant}` {_finding(headline)}.")
     if not lines:
         return ["Nothing can be compared yet."]
-    fewest = min(len(v["seeds"]) for v in summary["variants"].values())
-    if fewest < FEW_SEEDS:
-        lines.append(f"* Only {fewest} seed(s) everywhere: the intervals say little about others.")
+    n_seeds = max(1, min(len(v["seeds"]) for v in summary["variants"].values()))
     lines.append(
-        f"* {n_compared} comparisons: about one in twenty would be called a difference by chance, "
-        "and intervals from few seeds are too narrow."
+        f"* {n_compared} comparisons: about one in twenty would be called a difference by chance "
+        f"alone. {n_seeds} seeds agree on a sign by chance in {200 * 0.5**n_seeds:.0f} % of the "
+        "cases: what Student's t over the seeds does not support is marked."
     )
     return lines
 
@@ -108,11 +106,17 @@ def _finding(differences: Mapping[str, Mapping[str, Any]]) -> str:
     for key, d in differences.items():
         text = COLUMNS[key]
         if d["verdict"] in ("better", "worse"):
-            text += f" ({_signed(d['mean'])})"
+            doubt = "" if _is_supported(d) else ", not by Student's t"
+            text += f" ({_signed(d['mean'])}{doubt})"
         by_verdict.setdefault(d["verdict"], []).append(text)
-    order = ("better", "worse", "no difference")
+    order = ("better", "worse", "no difference", "too few seeds")
     parts = [f"{v}: {', '.join(by_verdict[v])}" for v in order if v in by_verdict]
     return "against the full network " + "; ".join(parts)
+
+
+def _is_supported(d: Mapping[str, Any]) -> bool:
+    """Whether the interval of Student's t excludes 0 too."""
+    return d["t_low"] is not None and (d["t_low"] > 0 or d["t_high"] < 0)
 
 
 def _table(summary: Mapping[str, Any], source: str, table: Mapping[str, Any]) -> Iterator[str]:

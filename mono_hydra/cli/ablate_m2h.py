@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--nyuv2", type=Path, metavar="DIR", help="with rgb, depth, label40")
     p.add_argument("--photos", type=Path, metavar="DIR", help="photographs of rooms")
     p.add_argument("--teacher", type=Path, metavar="FILE",
-                   help="labels of the photographs, or the network that makes them (once)")  # fmt: skip
+                   help="labels of the photographs, or the network that makes them")  # fmt: skip
     p.add_argument("--shares", metavar="NAME=SHARE,...", help="of the sources in a batch")
     p.add_argument("--encoder", type=Path, metavar="FILE", help="weights the encoder starts from")
     p.add_argument("--steps", type=int, metavar="N", help="of each training")

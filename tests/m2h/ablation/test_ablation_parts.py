@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from m2h.ablation.compare import bootstrap_interval, compare
+from m2h.ablation.compare import bootstrap_interval, compare, student_interval
 from m2h.ablation.consistency import ConsistencyScores, truth_as_prediction
 from m2h.ablation.judging import Judging
 from m2h.ablation.report import findings
@@ -60,13 +60,28 @@ def test_what_differs_between_seeds_is_not_averaged_away_by_many_blocks():
     ],
 )
 def test_the_sign_of_a_difference_is_read_by_its_score(key, shift, verdict):
-    base = [[0.3, 0.5], [0.4, 0.7]]
+    base = [[0.3, 0.5], [0.4, 0.7], [0.2, 0.6]]
     moved = [[value + shift for value in row] for row in base]
     difference = compare(runs(moved, key), runs(base, key), key)
     assert difference is not None
     assert difference.mean == pytest.approx(shift)
     assert difference.verdict == verdict
-    assert (difference.n_seeds, difference.n_blocks) == (2, 2)
+    assert (difference.n_seeds, difference.n_blocks) == (3, 2)
+
+
+def test_two_seeds_are_too_few_for_a_verdict():
+    difference = compare(runs([[1.0], [1.1]]), runs([[0.0], [0.0]]), "depth.abs_rel")
+    assert difference is not None
+    assert difference.verdict == "too few seeds"
+
+
+def test_interval_of_students_t_is_that_of_the_paired_test():
+    from scipy.stats import ttest_1samp
+
+    values = np.array([0.3, -0.1, 0.4, 0.2])
+    expected = ttest_1samp(values, 0).confidence_interval(0.95)
+    assert student_interval(values) == pytest.approx((expected.low, expected.high))
+    assert student_interval(values[:1]) == (None, None)
 
 
 def test_only_common_seeds_and_blocks_are_compared():
@@ -158,10 +173,15 @@ def test_variants_change_what_they_name():
 
 
 def test_findings_also_say_what_speaks_against_the_full_network():
-    difference = {"mean": -0.05, "low": -0.08, "high": -0.02, "verdict": "better"}
-    same = {"mean": 0.0, "low": -0.1, "high": 0.1, "verdict": "no difference"}
-    rows = {"none": {"depth.abs_rel": difference, "semantics.miou": same}}
-    variants = {"wmca": {"seeds": [0, 1]}, "none": {"seeds": [0, 1]}}
+    better = {"mean": -0.05, "t_low": -0.09, "t_high": -0.01, "verdict": "better"}
+    doubtful = {"mean": 2.0, "t_low": -1.0, "t_high": 5.0, "verdict": "worse"}
+    same = {"mean": 0.0, "t_low": -0.1, "t_high": 0.1, "verdict": "no difference"}
+    rows = {"none": {"depth.abs_rel": better, "semantics.miou": same, "normals.mean_deg": doubtful}}
+    variants = {"wmca": {"seeds": [0, 1, 2]}, "none": {"seeds": [0, 1, 2]}}
     text = "\n".join(findings({"differences": {"nyuv2": rows}, "variants": variants}))
-    assert "`none` against the full network better: AbsRel (-0.05); no difference: mIoU." in text
-    assert "Only 2 seed(s)" in text
+    assert (
+        "`none` against the full network better: AbsRel (-0.05); "
+        "worse: normals ° (+2, not by Student's t); no difference: mIoU."
+    ) in text
+    assert "3 comparisons" in text
+    assert "in 25 % of the cases" in text
