@@ -138,7 +138,7 @@ def import_openvino() -> Any:
         BackendError: it is not installed.
     """
     try:
-        import openvino  # type: ignore[import-untyped]
+        import openvino
     except ImportError as error:
         raise BackendError(
             "backend openvino: the package is not installed; pip install openvino, or use torch"

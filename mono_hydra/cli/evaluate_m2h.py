@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
         "--backend", default="openvino", metavar="NAME", help="openvino, torch, onnxruntime"
     )
     p.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda (torch), gpu")
+    p.add_argument("--precision", default="fp32", metavar="NAME", help="fp32 or bf16")
     p.add_argument("--size", metavar="HxW", help="of the network's input")
     p.add_argument("--edge-images", type=int, default=500, metavar="N", help="judged for edges")
     p.add_argument("--thresholds", type=int, default=33, metavar="N", help="of the edges")
@@ -135,8 +136,10 @@ def _network(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     from m2h.predictor import Predictor
     from mono_hydra.cli.train_m2h import parse_size
 
-    sized: dict[str, Any] = {"size": parse_size(args.size)} if args.size else {}
-    predictor = Predictor(args.network, backend=args.backend, device=args.device, **sized)
+    size = parse_size(args.size) if args.size else None
+    predictor = Predictor(
+        args.network, args.backend, device=args.device, precision=args.precision, size=size
+    )
     config = predictor.config
     return predictor, {"tasks": config.tasks, "has_sigma": config.decoder == "tiny"}
 

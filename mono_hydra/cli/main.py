@@ -20,6 +20,8 @@ COMMANDS = {
     ),
     "train_m2h": ("mono_hydra.cli.train_m2h", "train the multi-task network"),
     "evaluate_m2h": ("mono_hydra.cli.evaluate_m2h", "score the network on images with truth"),
+    "ablate_m2h": ("mono_hydra.cli.ablate_m2h", "train the network without its parts, compare"),
+    "export_m2h": ("mono_hydra.cli.export_m2h", "write the network as ONNX or OpenVINO file"),
     "pack_m2h": ("mono_hydra.cli.pack_m2h", "calibrate trained weights and give them a card"),
     "doctor": ("mono_hydra.doctor", "check the installation"),
 }

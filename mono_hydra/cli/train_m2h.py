@@ -101,16 +101,26 @@ def parse_shares(text: str | None) -> dict[str, float] | None:
     return shares
 
 
-def _settings(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
-    """Settings of the training, and switches of the model with their types."""
-    settings = [s for s in args.set if not s.startswith("model.")]
+def parse_settings(texts: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    """Settings of the training, and switches of the model (`model.KEY=VALUE`) with their types.
+
+    Raises:
+        ConfigError: a switch has another form.
+    """
+    settings = [text for text in texts if not text.startswith("model.")]
     switches: dict[str, Any] = {}
-    for setting in args.set:
-        if setting.startswith("model."):
-            key, equals, text = setting.removeprefix("model.").partition("=")
+    for text in texts:
+        if text.startswith("model."):
+            key, equals, value = text.removeprefix("model.").partition("=")
             if not equals:
-                raise ConfigError(f"--set {setting}: write KEY=VALUE")
-            switches[key] = _value(key, text)
+                raise ConfigError(f"--set {text}: write KEY=VALUE")
+            switches[key] = _value(key, value)
+    return settings, switches
+
+
+def _settings(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
+    """Those of --set and of options of their own."""
+    settings, switches = parse_settings(args.set)
     for name in ("minutes", "steps", "batch", "seed"):
         if getattr(args, name) is not None:
             settings.append(f"{name}={getattr(args, name)}")

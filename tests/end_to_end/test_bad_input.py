@@ -137,6 +137,12 @@ def test_commands_named_in_the_documentation_exist_with_their_flags():
         "check_sequence": "check_sequence",
         "simulate": "simulate",
         "evaluate": "evaluate",
+        "render_training_views": "render_training_views",
+        "train_m2h": "train_m2h",
+        "pack_m2h": "pack_m2h",
+        "evaluate_m2h": "evaluate_m2h",
+        "export_m2h": "export_m2h",
+        "ablate_m2h": "ablate_m2h",
     }
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
     found = 0

@@ -1,0 +1,62 @@
+"""The timing of the network: rows, prefixes, and what a missing engine looks like."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from mono_hydra.errors import ConfigError
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    spec = importlib.util.spec_from_file_location("network_speed", FOLDER / "network_speed.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "network_speed", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def last_object(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, float]]:
+    result: dict[str, dict[str, float]] = json.loads(capsys.readouterr().out.splitlines()[-1])
+    return result
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_an_engine_that_cannot_run_is_null_with_its_reason(
+    benchmark: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--size", "32x64", "--images", "1", "--rows", "torch", "cuda"]
+    code = benchmark.main([*options, "--require", "torch.ms_p50>=1e9"])
+    result = last_object(capsys)
+    assert code == 1  # the limit is judged
+    (run,) = result["runs"]
+    assert run["scores"]["cuda.ms_p50"] is None
+    assert "not usable" in run["missing"]["cuda"]
+    assert 0 < result["mean"]["torch.ms_p50"] <= result["mean"]["torch.ms_p95"]
+    assert result["mean"]["parameters"] == pytest.approx(2.2e6, rel=0.1)
+
+
+def test_several_sizes_get_prefixes(
+    benchmark: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--size", "32x64", "64x32", "--images", "1", "--rows", "torch"]
+    assert benchmark.main(options) == 0
+    mean = last_object(capsys)["mean"]
+    assert {"m2h_tiny.32x64.torch.ms_p50", "m2h_tiny.64x32.torch.ms_p50"} <= mean.keys()
+
+
+def test_no_image_is_refused(benchmark: ModuleType) -> None:
+    with pytest.raises(ConfigError, match="must be 1 or more"):
+        benchmark.main(["--images", "0"])
