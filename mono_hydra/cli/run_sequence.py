@@ -10,7 +10,7 @@ from collections.abc import Callable
 from collections.abc import Sequence as Rows
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mono_hydra.cli.door import OneLineParser, log_to
 from mono_hydra.cli.inputs import Say, add_sequence_options, open_or_stand_in, print_known
@@ -147,7 +147,9 @@ def _check_choices(args: argparse.Namespace) -> None:
 
 
 def resolve_sources(args: argparse.Namespace, info: SequenceInfo, config: Config) -> Provenance:
-    """What feeds poses, depth and labels; `auto` predicts depth and labels from the images.
+    """What feeds poses, depth and labels; `auto` is the recording's own, else the network's.
+
+    The network's first weights are well below what a sensor gives, so that they only fill gaps.
 
     Raises:
         DatasetError: the recording lacks what was asked for, or has no poses, which this version
@@ -162,10 +164,12 @@ def resolve_sources(args: argparse.Namespace, info: SequenceInfo, config: Config
         raise DatasetError(f"{info.name}: has no depth images; use --depth m2h")
     if args.labels == "dataset" and not info.has_labels:
         raise DatasetError(f"{info.name}: has no labels; use --labels m2h or none")
+    own_depth: Literal["sensor", "m2h"] = "sensor" if info.has_depth else "m2h"
+    own_labels: Literal["dataset", "m2h"] = "dataset" if info.has_labels else "m2h"
     return Provenance(
         "dataset",
-        "sensor" if args.depth == "sensor" else "m2h",
-        "m2h" if args.labels == "auto" else args.labels,
+        own_depth if args.depth == "auto" else args.depth,
+        own_labels if args.labels == "auto" else args.labels,
         stand_in=info.stand_in,
         degrade=config.perception.degrade,
     )
@@ -176,8 +180,8 @@ def describe(provenance: Provenance, args: argparse.Namespace) -> str:
     text = f"poses: {provenance.poses}, depth: {provenance.depth}, labels: {provenance.labels}"
     if "m2h" in (provenance.depth, provenance.labels):
         text += f"  (network: {args.network})"
-    if args.poses == "auto":
-        text += "  (auto: tracking is not part of this version, so the recording's own poses)"
+    if "auto" in (args.poses, args.depth, args.labels):
+        text += "  (auto: the recording's own, else the network's)"
     if provenance.degrade != "none":
         text += f"  [degraded like a {provenance.degrade}]"
     return text + ("  [STAND-IN DATA]" if provenance.stand_in else "")

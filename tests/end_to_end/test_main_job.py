@@ -89,7 +89,7 @@ def test_first_line_says_what_auto_means(tiny_sequence, tmp_path, capsys):
     arguments = ["--seq", str(tiny_sequence), "--out", str(tmp_path / "r"), "--rerun", "off"]
     assert enter(main, [*arguments, "--max-frames", "3"]) == 0
     first = capsys.readouterr().out.splitlines()[0]
-    assert first.startswith("poses: dataset, depth: m2h, labels: m2h  (network: m2h_tiny)  (auto:")
+    assert first.startswith("poses: dataset, depth: sensor, labels: dataset  (auto:")
 
 
 def test_estimates_never_see_the_recordings_own_depth_and_labels(
@@ -102,7 +102,8 @@ def test_estimates_never_see_the_recordings_own_depth_and_labels(
     monkeypatch.setattr(RecordedReference, "labels", forbidden)
     out = tmp_path / "estimated"
     arguments = ["--seq", str(tiny_sequence), "--out", str(out), "--rerun", "off", "--quiet"]
-    assert enter(main, [*arguments, "--max-frames", "8"]) == 0
+    estimate = ["--depth", "m2h", "--labels", "m2h", "--max-frames", "8"]
+    assert enter(main, [*arguments, *estimate]) == 0
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["provenance"]["depth"] == metrics["provenance"]["labels"] == "m2h"
 
@@ -121,7 +122,7 @@ def test_sources_can_be_mixed(tiny_sequence, tmp_path, depth, labels):
 
 def test_weights_that_are_not_there_give_one_line(tiny_sequence, tmp_path, capsys):
     arguments = ["--seq", str(tiny_sequence), "--out", str(tmp_path / "r"), "--network", "no.pt"]
-    assert enter(main, arguments) == 2
+    assert enter(main, [*arguments, "--depth", "m2h"]) == 2
     assert "no.pt: no such file" in capsys.readouterr().err
 
 
