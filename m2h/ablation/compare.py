@@ -63,8 +63,8 @@ def compare(
     verdict: Verdict = "too few seeds"
     if len(seeds) >= MIN_SEEDS or not has_direction(key):
         verdict = _verdict(key, mean, low, high)
-    t_interval = student_interval(difference.mean(axis=1))
-    return Difference(mean, low, high, *t_interval, len(seeds), len(blocks), verdict)
+    t_low, t_high = student_interval(difference.mean(axis=1))
+    return Difference(mean, low, high, t_low, t_high, len(seeds), len(blocks), verdict)
 
 
 def bootstrap_interval(difference: F8, draws: int = N_DRAWS) -> tuple[float, float]:
