@@ -36,6 +36,8 @@ def test_the_wheel_holds_configs_label_spaces_and_templates(wheel):
         "mono_hydra/sequences/cards/scannet.yaml",
         "mono_hydra/view/report.html",
         "mono_hydra/py.typed",
+        "m2h/py.typed",
+        "m2h/weights/m2h_tiny.safetensors",
     ):
         assert wanted in names
     for data in ROOT.glob("mono_hydra/**/*.yaml"):
