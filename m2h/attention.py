@@ -107,11 +107,12 @@ class RelativeBias(nn.Module):
 
 def cut_windows(maps: Tensor, shift: int = 0) -> Tensor:
     """(B, T, C, H, W) -> (B, n, T, 49, C): windows row by row of the map, padded with zeros."""
-    batch, n_tasks, channels, height, width = maps.shape
+    # whole numbers, not traced ones: engines disagree about the remainder of a negative number
+    batch, n_tasks, channels, height, width = (int(n) for n in maps.shape)
     padded = functional.pad(maps, (0, -width % WINDOW, 0, -height % WINDOW))
     if shift:
         padded = torch.roll(padded, (-shift, -shift), (-2, -1))
-    rows, columns = padded.shape[-2] // WINDOW, padded.shape[-1] // WINDOW
+    rows, columns = -(-height // WINDOW), -(-width // WINDOW)
     cut = padded.reshape(batch, n_tasks, channels, rows, WINDOW, columns, WINDOW)
     cut = cut.permute(0, 3, 5, 1, 4, 6, 2)
     return cut.reshape(batch, rows * columns, n_tasks, WINDOW * WINDOW, channels)
@@ -119,7 +120,7 @@ def cut_windows(maps: Tensor, shift: int = 0) -> Tensor:
 
 def join_windows(windows: Tensor, height: int, width: int, shift: int = 0) -> Tensor:
     """The inverse of `cut_windows`: (B, n, T, 49, C) -> (B, T, C, height, width)."""
-    batch, _, n_tasks, _, channels = windows.shape
+    batch, _, n_tasks, _, channels = (int(n) for n in windows.shape)
     rows, columns = -(-height // WINDOW), -(-width // WINDOW)
     x = windows.reshape(batch, rows, columns, n_tasks, WINDOW, WINDOW, channels)
     x = x.permute(0, 3, 6, 1, 4, 2, 5)

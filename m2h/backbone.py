@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from m2h.features import Features
+from m2h.features import Features, size_of
 
 PATCH_PX = 14
 _TABLE_SIDE = 37  # the position table was trained on 37 x 37 patches
@@ -142,7 +142,7 @@ class DinoV2(nn.Module):
             image: (B, 3, H, W), normalised; zeros are added around it up to multiples of 14.
         """
         image = pad_to_patches(image)
-        rows, columns = image.shape[-2] // PATCH_PX, image.shape[-1] // PATCH_PX
+        rows, columns = (n // PATCH_PX for n in size_of(image))
         x = self.embed(image)
         maps, tokens = [], []
         for index, block in enumerate(self.blocks):
@@ -155,7 +155,7 @@ class DinoV2(nn.Module):
     def embed(self, image: Tensor) -> Tensor:
         """Class and patch tokens with their positions, (B, 1 + h w, D)."""
         patches: Tensor = self.patch_embed(image)
-        rows, columns = patches.shape[-2:]
+        rows, columns = size_of(patches)
         tokens = torch.cat(
             (self.cls_token.expand(len(image), -1, -1), patches.flatten(2).transpose(1, 2)), dim=1
         )
@@ -180,7 +180,7 @@ class DinoV2(nn.Module):
 
 def pad_to_patches(image: Tensor) -> Tensor:
     """Add zeros around (B, C, H, W), half of them before, up to multiples of 14."""
-    pad_rows, pad_columns = -image.shape[-2] % PATCH_PX, -image.shape[-1] % PATCH_PX
+    pad_rows, pad_columns = (-n % PATCH_PX for n in size_of(image))
     if pad_rows == 0 and pad_columns == 0:
         return image
     top, left = pad_rows // 2, pad_columns // 2

@@ -42,7 +42,7 @@ class DeployedNetwork(nn.Module):
         """The outputs that the network has, in the order of `output_names`."""
         rgb = image.permute(0, 3, 1, 2).float() / 255.0
         stride = output_stride(self.model)
-        size = (rgb.shape[-2] // stride, rgb.shape[-1] // stride)
+        size = (int(rgb.shape[-2]) // stride, int(rgb.shape[-1]) // stride)
         out = self.model(self.model.normalise(rgb), size)
         semantics = out.semantics
         if semantics is not None:

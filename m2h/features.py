@@ -17,9 +17,14 @@ class Features(NamedTuple):
 
 def resize(x: Tensor, size: tuple[int, int], *, align_corners: bool = False) -> Tensor:
     """Resize bilinearly, without antialiasing, to (height, width); unchanged if it fits already."""
-    if (x.shape[-2], x.shape[-1]) == size:
+    if size_of(x) == size:
         return x
     return functional.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
+
+
+def size_of(x: Tensor) -> tuple[int, int]:
+    """(height, width) as plain numbers, which an export keeps instead of tracing them."""
+    return int(x.shape[-2]), int(x.shape[-1])
 
 
 def double(x: Tensor) -> Tensor:

@@ -34,8 +34,9 @@ class SameConv(nn.Conv2d):
         kernel, stride = self.kernel_size[0], self.stride[0]
         if stride == 1:
             return functional.conv2d(x, self.weight, self.bias, 1, kernel // 2, 1, self.groups)
-        top, bottom = _same_padding(x.shape[-2], kernel, stride)
-        left, right = _same_padding(x.shape[-1], kernel, stride)
+        # plain numbers also while an export traces: engines disagree about negative quotients
+        top, bottom = _same_padding(int(x.shape[-2]), kernel, stride)
+        left, right = _same_padding(int(x.shape[-1]), kernel, stride)
         return super().forward(functional.pad(x, (left, right, top, bottom)))
 
 

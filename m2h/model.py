@@ -44,7 +44,7 @@ class M2H(nn.Module):
             image: of any size.
             output_size: (height, width) of the outputs; by default the image's.
         """
-        size = (image.shape[-2], image.shape[-1])
+        size = (int(image.shape[-2]), int(image.shape[-1]))  # not traced by an export
         head = self.mlt_head
         features = self.backbone(image)
         pyramid = head.pyramid(features, size)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from m2h.attention import cut_windows, join_windows
+from m2h.features import size_of
 
 _N_HEADS, _FFN_RATIO = 4, 4
 
@@ -29,7 +30,7 @@ class ReleasedCrossAttention(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """(B, T, C, H, W) -> (B, T, C, H, W)."""
-        height, width = maps.shape[-2:]
+        height, width = size_of(maps)
         windows = cut_windows(maps)  # (B, n, T, 49, C)
         tokens = _norm_each(self.norm_layers, windows)
         joint = tokens.flatten(2, 3).flatten(0, 1)  # (B n, 49 T, C)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from m2h.features import Features, double, resize
+from m2h.features import Features, double, resize, size_of
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -128,7 +128,7 @@ class FusionBlock(nn.Module):
     def forward(self, x: Tensor, lateral: Tensor | None = None) -> Tensor:
         """(B, C, H, W) -> (B, C, 2 H, 2 W); the lateral takes the size of x."""
         if lateral is not None and self.res_conv_unit1 is not None:
-            x = x + self.res_conv_unit1(resize(lateral, (x.shape[-2], x.shape[-1])))
+            x = x + self.res_conv_unit1(resize(lateral, size_of(x)))
         y: Tensor = self.project(double(self.res_conv_unit2(x)))
         return y
 
@@ -157,7 +157,7 @@ class LightFusionBlock(nn.Module):
     def forward(self, x: Tensor, lateral: Tensor | None = None) -> Tensor:
         """(B, C, H, W) -> (B, C, 2 H, 2 W); the lateral takes the size of x."""
         if lateral is not None:
-            x = x + self.res_unit(resize(lateral, (x.shape[-2], x.shape[-1])))
+            x = x + self.res_unit(resize(lateral, size_of(x)))
         y: Tensor = self.project(double(self.res_unit(x)))
         return y
 
@@ -222,7 +222,7 @@ class GatedFusion(nn.Module):
 
     def forward(self, attended: Tensor, original: Tensor, unique: Tensor) -> Tensor:
         """attended, original (B, C, H, W), unique of any size -> (B, C, H, W)."""
-        size = (original.shape[-2], original.shape[-1])
+        size = size_of(original)
         streams = (
             self.conv_orig(original),
             self.conv_attn(attended),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from m2h.attention import CrossTaskWindowAttention
-from m2h.features import resize
+from m2h.features import resize, size_of
 
 
 class Pointwise(nn.Sequential):
@@ -92,7 +92,7 @@ class GatedGlobalFusion(nn.Module):
         gate = self.gate(torch.cat([stream.mean((2, 3)) for stream in streams], dim=1))
         g_o, g_a, g_u = gate[:, :, None, None].chunk(3, dim=1)
         # gating commutes with resizing, and the small map is cheaper to gate
-        unique_there = resize(g_u * streams[2], (attended.shape[-2], attended.shape[-1]))
+        unique_there = resize(g_u * streams[2], size_of(attended))
         fused = g_o * streams[0] + g_a * streams[1] + unique_there
         y: Tensor = self.out(fused + self.ffn(fused))
         return y
@@ -110,7 +110,7 @@ class TinyTaskHead(nn.Module):
 
     def forward(self, x: Tensor, detail: Tensor, half_size: tuple[int, int]) -> Tensor:
         """Map (B, C, H/8, W/8), detail (B, 32, H/4, W/4) -> (B, n_out, H/2, W/2)."""
-        x = resize(self.narrow(x), (detail.shape[-2], detail.shape[-1])) + detail
+        x = resize(self.narrow(x), size_of(detail)) + detail
         x = resize(self.at_stride_4(x), half_size)
         y: Tensor = self.out(self.at_stride_2(x))
         return y

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from m2h.features import Features, resize
+from m2h.features import Features, resize, size_of
 from m2h.presets import ModelConfig
 from m2h.tiny_blocks import (
     ConcatMixing,
@@ -69,8 +69,8 @@ class TinyDecoder(nn.Module):
         if not self.is_pyramid:
             sizes = [(-(-size[0] // stride), -(-size[1] // stride)) for stride in _STRIDES]
             detail, l8, l16, l32 = map(resize, (detail, l8, l16, l32), sizes)
-        p16 = self.merge_16(l16 + resize(l32, (l16.shape[-2], l16.shape[-1])))
-        p8 = self.merge_8(l8 + resize(p16, (l8.shape[-2], l8.shape[-1])))
+        p16 = self.merge_16(l16 + resize(l32, size_of(l16)))
+        p8 = self.merge_8(l8 + resize(p16, size_of(l8)))
         return detail, p8, l32
 
     def fuse(self, pyramid: tuple[Tensor, ...]) -> Maps:
