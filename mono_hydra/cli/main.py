@@ -19,6 +19,7 @@ COMMANDS = {
         "render homes to train the network on",
     ),
     "train_m2h": ("mono_hydra.cli.train_m2h", "train the multi-task network"),
+    "show_m2h": ("mono_hydra.cli.show_m2h", "draw what the network says of pictures"),
     "evaluate_m2h": ("mono_hydra.cli.evaluate_m2h", "score the network on images with truth"),
     "ablate_m2h": ("mono_hydra.cli.ablate_m2h", "train the network without its parts, compare"),
     "export_m2h": ("mono_hydra.cli.export_m2h", "write the network as ONNX or OpenVINO file"),
