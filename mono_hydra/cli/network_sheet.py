@@ -72,10 +72,17 @@ def _heat(values: F4) -> U1:
 def _cell(image: U1) -> U1:
     height, width = image.shape[:2]
     size = (max(1, round(width * HEIGHT_PX / height)), HEIGHT_PX)
-    small = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA)
-    return cv2.copyMakeBorder(small, 0, GAP_PX, 0, GAP_PX, cv2.BORDER_CONSTANT, value=(255,) * 3)
+    small = np.asarray(
+        cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA), np.uint8
+    )
+    return _bordered(small, GAP_PX, GAP_PX)
+
+
+def _bordered(image: U1, below: int, right: int) -> U1:
+    """White rows below and columns to the right."""
+    return np.pad(image, ((0, below), (0, right), (0, 0)), constant_values=255)
 
 
 def _padded(line: U1, width: int) -> U1:
     missing = width - line.shape[1]
-    return cv2.copyMakeBorder(line, 0, 0, 0, missing, cv2.BORDER_CONSTANT, value=(255,) * 3)
+    return _bordered(line, 0, missing)
