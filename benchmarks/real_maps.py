@@ -1,0 +1,75 @@
+"""What predicted depth loses on a recording: its mesh against the one from the depth sensor.
+
+The recording is mapped twice with its own poses, with sensor depth and with the network's depth and
+labels. F at 5 and 10 cm compare the two meshes, neither of which is the truth; runs stay in --keep.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence as Rows
+from pathlib import Path
+
+import numpy as np
+from harness import make_parser, one_result, run_benchmark, say
+
+from mono_hydra.errors import EvaluationError
+from mono_hydra.evaluation.mesh import LIMITS_M, f_score, sample_count
+from mono_hydra.evaluation.surface import Surface, clean_surface
+from mono_hydra.files.ply import read_ply
+
+SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "run_sequence.py"
+SOURCES = {
+    "sensor": ("--depth", "sensor", "--labels", "none"),
+    "network": ("--depth", "m2h", "--labels", "m2h"),
+}
+
+
+def main(argv: Rows[str]) -> int:
+    """Map twice, compare, print one JSON object."""
+    parser = make_parser("real_maps", __doc__)
+    parser.add_argument("--seq", required=True, help="a recording with poses and depth")
+    parser.add_argument("--network", default="m2h_tiny")
+    args = parser.parse_args(list(argv))
+    with tempfile.TemporaryDirectory() as temporary:
+        root = Path(args.keep or temporary)
+        root.mkdir(parents=True, exist_ok=True)
+        sensor, network = (mapped(args.seq, args.network, name, root) for name in SOURCES)
+    return one_result("real_maps", args, compared(network, sensor))
+
+
+def mapped(seq: str, network: str, name: str, root: Path) -> Surface:
+    """The mesh of one run."""
+    say(f"mapping with depth of the {name} ...")
+    out = root / name
+    command = [sys.executable, str(SCRIPT), "--seq", seq, "--out", str(out), "--quiet"]
+    command += ["--poses", "dataset", "--network", network, "--rerun", "off", *SOURCES[name]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise EvaluationError(f"run_sequence left with {done.returncode}: {done.stderr.strip()}")
+    mesh = read_ply(out / "mesh.ply")
+    return clean_surface(mesh.vertices_m.astype(np.float64), mesh.faces.astype(np.int64))[0]
+
+
+def compared(estimate: Surface, reference: Surface) -> dict[str, float]:
+    """F scores between two surfaces; precision is of the estimate."""
+    rng = np.random.default_rng(0)
+    points = [
+        s.sample(sample_count(float(s.areas_m2.sum())), rng)[0] for s in (estimate, reference)
+    ]
+    accuracy_m, completeness_m = reference.distance(points[0]), estimate.distance(points[1])
+    scores = {
+        "area_m2.sensor": float(reference.areas_m2.sum()),
+        "area_m2.network": float(estimate.areas_m2.sum()),
+        "mesh.accuracy_m.median": float(np.median(accuracy_m)),
+    }
+    for key, limit_m in LIMITS_M.items():
+        found = f_score(accuracy_m, completeness_m, limit_m)
+        scores |= {f"mesh.{key}.{part}": value for part, value in found.items()}
+    return scores
+
+
+if __name__ == "__main__":
+    run_benchmark(main)
