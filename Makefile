@@ -30,7 +30,7 @@ demo: $(STAMP)
 	$(PY) scripts/run_sequence.py --seq demo --poses dataset --depth sensor --labels dataset
 
 test: $(STAMP)
-	$(PY) -m pytest
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
 # make lint   style, import order       make types   static types       make check   all of it
 lint: $(STAMP)
