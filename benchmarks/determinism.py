@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence as Rows
 from pathlib import Path
 
-from harness import make_parser, one_result, run_benchmark
-
-from mono_hydra.errors import EvaluationError
+from harness import PERCEPTION, make_parser, one_result, run_benchmark, run_main_job
 
 FILES = ("scene_graph.json", "mesh.ply", "trajectory.txt")
-SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "run_sequence.py"
-
-PERCEPTION = {
-    "truth": ("--depth", "sensor", "--labels", "dataset"),
-    "m2h": ("--depth", "m2h", "--labels", "m2h"),
-}
 
 
 def main(argv: Rows[str]) -> int:
@@ -45,23 +35,10 @@ def run(
     seq: str, perception: str, max_frames: int | None, out: Path, hash_seed: int
 ) -> dict[str, str]:
     """SHA-256 of the files of one run in a process of its own."""
-    command = [
-        sys.executable,
-        str(SCRIPT),
-        "--seq",
-        seq,
-        "--out",
-        str(out),
-        "--rerun",
-        "off",
-        "--quiet",
-    ]
-    command += ["--poses", "dataset", *PERCEPTION[perception]]
-    command += ["--max-frames", str(max_frames)] if max_frames else []
-    environment = os.environ | {"PYTHONHASHSEED": str(hash_seed)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise EvaluationError(f"run_sequence left with {done.returncode}: {done.stderr.strip()}")
+    arguments = ["--seq", seq, "--out", str(out), "--rerun", "off", "--quiet"]
+    arguments += ["--poses", "dataset", *PERCEPTION[perception]]
+    arguments += ["--max-frames", str(max_frames)] if max_frames else []
+    run_main_job(arguments, environment=os.environ | {"PYTHONHASHSEED": str(hash_seed)})
     return {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in FILES}
 
 

@@ -9,14 +9,17 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from mono_hydra.cli.door import OneLineParser, enter
+from mono_hydra.errors import EvaluationError
 from mono_hydra.evaluation.requirements import Requirement, check_requirements, parse_requirement
 
 MORE_IS_BETTER = frozenset(
@@ -146,6 +149,28 @@ def one_result(
     }
     run = BenchmarkRun(benchmark if seed is None else str(seed), scores, seed)
     return finish(summary_of(benchmark, arguments, [run], limits(args)))
+
+
+PERCEPTION = {
+    "truth": ("--depth", "sensor", "--labels", "dataset"),
+    "degraded": ("--depth", "sensor", "--labels", "dataset", "--set", "perception.degrade=network"),
+    "m2h": ("--depth", "m2h", "--labels", "m2h"),
+}  # options of the main job
+
+
+def run_main_job(arguments: Sequence[str], *, environment: dict[str, str] | None = None) -> None:
+    """Run scripts/run_sequence.py in a process of its own.
+
+    Raises:
+        EvaluationError: it failed; with what it said.
+    """
+    script = Path(__file__).resolve().parent.parent / "scripts" / "run_sequence.py"
+    done = subprocess.run(
+        [sys.executable, str(script), *arguments],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise EvaluationError(f"run_sequence left with {done.returncode}: {done.stderr.strip()}")
 
 
 def run_benchmark(main: Callable[[Sequence[str]], int]) -> None:

@@ -19,7 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import BenchmarkRun, finish, limits, make_parser, run_benchmark, say, summary_of
+from harness import (
+    PERCEPTION,
+    BenchmarkRun,
+    finish,
+    limits,
+    make_parser,
+    run_benchmark,
+    say,
+    summary_of,
+)
 
 from mono_hydra.errors import EvaluationError, MonoHydraError
 from mono_hydra.evaluation.run import read_run
@@ -29,11 +38,6 @@ from mono_hydra.evaluation.truth import Truth, read_truth
 from mono_hydra.simulation.generate import cache_folder, demo_sequence
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
-PERCEPTION = {
-    "truth": ["--depth", "sensor", "--labels", "dataset"],
-    "degraded": ["--depth", "sensor", "--labels", "dataset", "--set", "perception.degrade=network"],
-    "m2h": ["--depth", "m2h", "--labels", "m2h"],
-}
 WANTED_OF_HOMES = {"objects_per_m2": 0.6, "standing_on_another": 0.20, "near_own_class": 0.15}
 NEAR_OWN_CLASS_M = 0.5
 MIN_COMPLETENESS = 0.5

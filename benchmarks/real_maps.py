@@ -6,25 +6,18 @@ labels. F at 5 and 10 cm compare the two meshes, neither of which is the truth; 
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence as Rows
 from pathlib import Path
 
 import numpy as np
-from harness import make_parser, one_result, run_benchmark, say
+from harness import PERCEPTION, make_parser, one_result, run_benchmark, run_main_job, say
 
-from mono_hydra.errors import EvaluationError
 from mono_hydra.evaluation.mesh import LIMITS_M, f_score, sample_count
 from mono_hydra.evaluation.surface import Surface, clean_surface
 from mono_hydra.files.ply import read_ply
 
-SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "run_sequence.py"
-SOURCES = {
-    "sensor": ("--depth", "sensor", "--labels", "none"),
-    "network": ("--depth", "m2h", "--labels", "m2h"),
-}
+SOURCES = {"sensor": ("--depth", "sensor", "--labels", "none"), "network": PERCEPTION["m2h"]}
 
 
 def main(argv: Rows[str]) -> int:
@@ -44,11 +37,8 @@ def mapped(seq: str, network: str, name: str, root: Path) -> Surface:
     """The mesh of one run."""
     say(f"mapping with depth of the {name} ...")
     out = root / name
-    command = [sys.executable, str(SCRIPT), "--seq", seq, "--out", str(out), "--quiet"]
-    command += ["--poses", "dataset", "--network", network, "--rerun", "off", *SOURCES[name]]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise EvaluationError(f"run_sequence left with {done.returncode}: {done.stderr.strip()}")
+    arguments = ["--seq", seq, "--out", str(out), "--rerun", "off", "--quiet"]
+    run_main_job([*arguments, "--poses", "dataset", "--network", network, *SOURCES[name]])
     mesh = read_ply(out / "mesh.ply")
     return clean_surface(mesh.vertices_m.astype(np.float64), mesh.faces.astype(np.int64))[0]
 

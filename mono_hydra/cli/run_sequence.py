@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--network",
         metavar="PRESET|FILE",
-        default="m2h_tiny",
+        default=DEFAULT_NETWORK.name,
         help="predicts depth and labels: m2h_tiny (shipped) or a file of weights",
     )
     p.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
