@@ -7,6 +7,7 @@ even, so that outputs at half its size can be cropped exactly; the aspect change
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,32 @@ from m2h.types import F4, U1, Intrinsics
 
 _MIN_SIDE_PX = 16
 _MIN_INNER_PX = 4  # so that half of it still has a gradient
+_MOST_ASPECT = 2.5  # beyond it the border is filled
+_ASPECT_SLACK = 0.1  # of ln aspect: a tenth of the input may be border
 _MAX_PIXELS = 50_000_000  # the prediction takes 30 bytes a pixel
+
+
+def size_for(
+    image_size: tuple[int, int], network_size: tuple[int, int], multiple: int
+) -> tuple[int, int]:
+    """The input that an image of another shape than the network's fills best, of as many pixels.
+
+    A 16:9 picture in a 4:3 input would lose a quarter of the pixels to its borders.
+
+    Args:
+        image_size: height, width.
+        network_size: height, width that the network was made for; kept for images about its shape.
+        multiple: of both sides of the answer.
+    """
+    made_for = network_size[1] / network_size[0]
+    aspect = min(max(image_size[1] / image_size[0], 1 / _MOST_ASPECT), _MOST_ASPECT)
+    if abs(math.log(aspect / made_for)) < _ASPECT_SLACK:
+        return network_size
+    if abs(math.log(aspect * made_for)) < _ASPECT_SLACK:
+        return network_size[1], network_size[0]
+    width = math.sqrt(network_size[0] * network_size[1] * aspect)
+    height, width = (max(multiple, round(x / multiple) * multiple) for x in (width / aspect, width))
+    return height, width
 
 
 @dataclass(frozen=True)

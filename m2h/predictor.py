@@ -13,13 +13,14 @@ from m2h.backbone import PATCH_PX
 from m2h.backends import Engine, as_float32, build_engine, check_choice, open_exported
 from m2h.disagreement import sigma_factor
 from m2h.errors import BackendError, ImageError
-from m2h.letterbox import Letterbox, as_rgb, fit, positions
+from m2h.letterbox import Letterbox, as_rgb, fit, positions, size_for
 from m2h.model import M2H
 from m2h.types import F4, U1, Intrinsics, Prediction
 
 logger = logging.getLogger(__name__)
 
 _MIN_SIDE_PX = 32
+_SIDE_MULTIPLE = 16
 _EXPORTED = (".xml", ".onnx")
 _SIGMA_UNLEARNED = 0.15  # of ln depth, for networks without log_sigma
 
@@ -33,7 +34,7 @@ class Predictor:
         device: auto, cpu, cuda (torch), gpu (openvino).
         precision: fp32 or bf16.
         size: (height, width) of the network's input, even numbers, None = what the network was
-            made for; portrait images use it turned.
+            made for; images of another shape use another size of as many pixels.
             An exported file has its own.
         n_threads: of OpenVINO and ONNX Runtime; None = their choice.
 
@@ -102,12 +103,11 @@ class Predictor:
         return self._finish(raw, box, camera)
 
     def _size_for(self, rgb: U1) -> tuple[int, int]:
-        """The network's size, turned for an image of the other orientation where possible."""
-        height, width = rgb.shape[:2]
-        is_turned = (height > width) != (self.size[0] > self.size[1]) and height != width
-        if is_turned and self._model is not None:
-            return self.size[1], self.size[0]
-        return self.size
+        """The network's size, in the shape of the image; an exported file has only its own."""
+        if self._model is None:
+            return self.size
+        multiple = _SIDE_MULTIPLE if self.config.encoder == "mobilenet_v2" else PATCH_PX
+        return size_for((rgb.shape[0], rgb.shape[1]), self.size, multiple)
 
     def _engine(self, size: tuple[int, int]) -> Engine:
         if size not in self._engines:

@@ -38,6 +38,7 @@ class ModelConfig:
     tasks: tuple[Task, ...] = TASKS
     cross_task: CrossTask = "wmca"
     ggfm: bool = True
+    label_channels: int = 16  # that the labels of m2h_tiny are read from, at stride 2
     input_size: tuple[int, int] = (224, 308)  # height, width it works best at
     sigma_scale: float = 1.0  # calibration of the predicted depth sigma, from held-back scenes
 
@@ -54,7 +55,16 @@ _PRESETS = {
         "m2h_small", "dinov2_vits14", "light", 96, _RELEASE_MEAN, _RELEASE_STD, 0.001, 10.0
     ),
     "m2h_tiny": ModelConfig(
-        "m2h_tiny", "mobilenet_v2", "tiny", 64, _HALF, _HALF, 0.1, 10.0, canonical_focal_px=260.0
+        "m2h_tiny",
+        "mobilenet_v2",
+        "tiny",
+        64,
+        _HALF,
+        _HALF,
+        0.1,
+        10.0,
+        canonical_focal_px=260.0,
+        label_channels=32,
     ),
 }
 PRESETS = tuple(_PRESETS)
@@ -90,6 +100,7 @@ def config_from_dict(values: Mapping[str, Any]) -> ModelConfig:
     switches = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
     name = str(switches.pop("preset", "(no preset)"))
     switches.pop("decoder", None)
+    switches.setdefault("label_channels", 16)  # of files from before it was a switch
     return preset(name, **switches)
 
 

@@ -99,14 +99,14 @@ class GatedGlobalFusion(nn.Module):
 
 
 class TinyTaskHead(nn.Module):
-    """Upsampling head of one task: stride 8 to stride 2."""
+    """Upsampling head of one task: stride 8 to stride 2, where `n_last` channels are left."""
 
-    def __init__(self, channels: int, n_out: int) -> None:
+    def __init__(self, channels: int, n_out: int, n_last: int = 16) -> None:
         super().__init__()
         self.narrow = Pointwise(channels, 32)
         self.at_stride_4 = Separable(32, 32)
-        self.at_stride_2 = Separable(32, 16)
-        self.out = nn.Conv2d(16, n_out, 1)
+        self.at_stride_2 = Separable(32, n_last)
+        self.out = nn.Conv2d(n_last, n_out, 1)
 
     def forward(self, x: Tensor, detail: Tensor, half_size: tuple[int, int]) -> Tensor:
         """Map (B, C, H/8, W/8), detail (B, 32, H/4, W/4) -> (B, n_out, H/2, W/2)."""

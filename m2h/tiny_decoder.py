@@ -58,7 +58,10 @@ class TinyDecoder(nn.Module):
             else None
         )
         n_out = {"edges": 1, "normals": 3, "semantics": config.n_classes, "depth": 2}
-        self.heads = nn.ModuleDict({task: TinyTaskHead(c, n_out[task]) for task in self.tasks})
+        n_last = dict.fromkeys(self.tasks, 16) | {"semantics": config.label_channels}
+        self.heads = nn.ModuleDict(
+            {task: TinyTaskHead(c, n_out[task], n_last[task]) for task in self.tasks}
+        )
         self._start_plausibly()
 
     def pyramid(self, features: Features, size: tuple[int, int]) -> tuple[Tensor, ...]:
@@ -99,12 +102,15 @@ class TinyDecoder(nn.Module):
         size: tuple[int, int],
         output_size: tuple[int, int],
     ) -> Outputs:
-        """Outputs at a given size; depth is metric for the canonical focal length."""
+        """Outputs at a given size; depth is metric for the canonical focal length.
+
+        In training the logits of the labels stay at stride 2, where the head ends: to enlarge 41
+        planes takes a seventh of a step, and their loss asks no more pixels.
+        """
         half_size = (-(-size[0] // 2), -(-size[1] // 2))
-        raw = {
-            task: resize(self.heads[task](restored[task], pyramid[0], half_size), output_size)
-            for task in self.tasks
-        }
+        raw = {t: self.heads[t](restored[t], pyramid[0], half_size) for t in self.tasks}
+        small = {"semantics"} if self.training else set()
+        raw = {t: x if t in small else resize(x, output_size) for t, x in raw.items()}
         depth, log_sigma = self._depth(raw["depth"]) if "depth" in raw else (None, None)
         normals = functional.normalize(raw["normals"], dim=1) if "normals" in raw else None
         return Outputs(depth, raw.get("semantics"), normals, raw.get("edges"), log_sigma)

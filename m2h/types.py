@@ -41,7 +41,7 @@ class Outputs(NamedTuple):
     """
 
     depth: Tensor | None = None  # (B, 1, H, W), metres
-    semantics: Tensor | None = None  # (B, K, H, W), logits
+    semantics: Tensor | None = None  # (B, K, H, W), logits; m2h_tiny in training: of half the size
     normals: Tensor | None = None  # (B, 3, H, W)
     edges: Tensor | None = None  # (B, 1, H, W), logits
     log_sigma: Tensor | None = None  # (B, 1, H, W), ln of the standard deviation of ln depth

@@ -21,9 +21,8 @@ import torch
 from m2h.ablation.judging import Judged, Judging, Scores, consistency_of_truth, judge
 from m2h.ablation.variants import Member, Variant
 from m2h.checkpoints import load_checkpoint, save_checkpoint, start_encoder
-from m2h.data.label_sets import allowed_classes
 from m2h.errors import DataError
-from m2h.losses import MultiTaskLoss
+from m2h.losses import make_loss
 from m2h.model import M2H, build_model, preset
 from m2h.training import Trainer, TrainingConfig
 from m2h.training.held_out import HeldOut
@@ -170,8 +169,6 @@ def _trainer(study: Study, member: Member, config: TrainingConfig, folder: Path)
     if study.encoder is not None:
         start_encoder(model, study.encoder)
     focal_px = model.config.canonical_focal_px
-    has_photos = "photos" in study.sources.training
-    allowed = torch.from_numpy(allowed_classes()) if has_photos else None
     batches = mixed_batches(
         study.sources, batch=config.batch, seed=config.seed, size=size, shares=study.shares
     )
@@ -181,7 +178,12 @@ def _trainer(study: Study, member: Member, config: TrainingConfig, folder: Path)
         device=study.device,
         bf16=config.bf16,
     )
-    loss = MultiTaskLoss(config.loss, canonical_focal_px=focal_px, allowed=allowed)
+    loss = make_loss(
+        config.loss,
+        batches,
+        canonical_focal_px=focal_px,
+        has_teacher="photos" in study.sources.training,
+    )
     return Trainer(model, loss, batches, config, folder, device=study.device, evaluate=evaluate)
 
 

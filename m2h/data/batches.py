@@ -15,7 +15,7 @@ import torch
 from m2h.data.augment import Framing, augment, centred
 from m2h.data.label_sets import TEACHER_UNSURE
 from m2h.errors import DataError
-from m2h.types import EDGE_UNKNOWN, F8, U1, Batch, Sample
+from m2h.types import EDGE_UNKNOWN, F8, N_CLASSES, U1, Batch, Sample
 
 SHARES: dict[str, float] = {"simulated": 0.5, "nyuv2": 0.3, "photos": 0.2}
 
@@ -118,6 +118,14 @@ class MixedBatches:
     def _augmented(self, sample: Sample, styles: list[U1], rng: np.random.Generator) -> Sample:
         style = styles[int(rng.integers(len(styles)))] if styles else None
         return augment(sample, self.framing, rng, style)
+
+
+def label_counts(batches: MixedBatches, n_batches: int = 32) -> torch.Tensor:
+    """(K,) labelled pixels of every class in the first batches of a training."""
+    counts = torch.zeros(N_CLASSES, dtype=torch.int64)
+    for step in range(n_batches):
+        counts += torch.bincount(batches(step).labels.flatten(), minlength=N_CLASSES)
+    return counts
 
 
 def held_out_batches(reader: Reader, framing: Framing, *, batch: int, most: int) -> list[Batch]:

@@ -20,6 +20,8 @@ class LossConfig(BaseModel):
     sigma: float = Field(default=0.1, ge=0)
     depth_normal: float = Field(default=0.1, ge=0)
     edge_semantic: float = Field(default=0.1, ge=0)
+    # rare classes count more: weight = frequency ** -class_balance
+    class_balance: float = Field(default=0.35, ge=0, le=1)
     sigma_law: Literal["laplace", "gaussian"] = "laplace"
     balance: Literal["fixed", "dwa", "uncertainty"] = "fixed"
     dwa_period_steps: int = Field(default=200, ge=1)  # what the paper calls an epoch

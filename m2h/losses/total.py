@@ -11,11 +11,19 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from m2h.data.batches import MixedBatches, label_counts
+from m2h.data.label_sets import allowed_classes
 from m2h.losses.balance import make_balance
 from m2h.losses.config import LossConfig
 from m2h.losses.consistency import depth_normal_loss, edge_semantic_loss
 from m2h.losses.depth import depth_loss, log_depth_error, sigma_loss
-from m2h.losses.semantics import class_logits, label_loss, partial_label_loss
+from m2h.losses.semantics import (
+    at_logits,
+    class_logits,
+    class_weights,
+    label_loss,
+    partial_label_loss,
+)
 from m2h.losses.surfaces import edge_loss, normal_loss
 from m2h.types import TASKS, Batch, Outputs
 
@@ -29,6 +37,7 @@ def loss_terms(
     *,
     canonical_focal_px: float | None = None,
     allowed: Tensor | None = None,
+    class_weights: Tensor | None = None,
     progress: float = 1.0,
 ) -> dict[str, Tensor]:
     """Unweighted terms by name; terms of weight 0 are not computed.
@@ -39,10 +48,11 @@ def loss_terms(
         config: weights and choices.
         canonical_focal_px: focal length for which the network's depth is metric; None: for all.
         allowed: (T, K) bool, classes each class of the teacher may stand for; None: no teacher.
+        class_weights: (K - 1,) of the labels' classes; None: all equal.
         progress: share of the training that is done.
     """
     terms = _depth_terms(outputs, batch, config, canonical_focal_px)
-    terms.update(_label_terms(outputs, batch, config, allowed))
+    terms.update(_label_terms(outputs, batch, config, allowed, class_weights))
     if outputs.normals is not None and config.normals:
         terms["normals"] = normal_loss(outputs.normals, batch.normals)
     if outputs.edges is not None and config.edges:
@@ -73,20 +83,29 @@ def _depth_terms(
 
 
 def _label_terms(
-    outputs: Outputs, batch: Batch, config: LossConfig, allowed: Tensor | None
+    outputs: Outputs,
+    batch: Batch,
+    config: LossConfig,
+    allowed: Tensor | None,
+    class_weights: Tensor | None,
 ) -> dict[str, Tensor | None]:
     terms: dict[str, Tensor | None] = {}
     if outputs.semantics is None:
         return terms
-    s = config.stride
-    logits = class_logits(outputs.semantics, s)
-    labels, teacher = batch.labels[:, ::s, ::s], batch.teacher[:, ::s, ::s]
+    height, width = batch.labels.shape[-2:]
+    logits = class_logits(outputs.semantics, (height, width), config.stride)
+    planes = [batch.labels.float(), batch.teacher.float()]
+    if outputs.edges is not None:
+        planes.append(outputs.edges[:, 0])
+    size = (int(logits.shape[-2]), int(logits.shape[-1]))
+    small = at_logits(torch.stack(planes, dim=1), size)
+    labels, teacher = small[:, 0].long(), small[:, 1].long()
     if config.semantics:
-        terms["semantics"] = label_loss(logits, labels)
+        terms["semantics"] = label_loss(logits, labels, class_weights)
     if config.semantics_partial and allowed is not None:
         terms["semantics_partial"] = partial_label_loss(logits, teacher, labels, allowed)
     if outputs.edges is not None and config.edge_semantic:
-        terms["edge_semantic"] = edge_semantic_loss(outputs.edges[..., ::s, ::s], logits)
+        terms["edge_semantic"] = edge_semantic_loss(small[:, 2:], logits)
     return terms
 
 
@@ -98,6 +117,7 @@ class MultiTaskLoss(nn.Module):
     """
 
     allowed: Tensor | None
+    class_weights: Tensor | None
 
     def __init__(
         self,
@@ -105,12 +125,14 @@ class MultiTaskLoss(nn.Module):
         *,
         canonical_focal_px: float | None = None,
         allowed: Tensor | None = None,
+        class_weights: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.config = config
         self.canonical_focal_px = canonical_focal_px
         self.balance = make_balance(config)
         self.register_buffer("allowed", allowed, persistent=False)
+        self.register_buffer("class_weights", class_weights, persistent=False)
 
     def forward(
         self, outputs: Outputs, batch: Batch, progress: float
@@ -122,6 +144,7 @@ class MultiTaskLoss(nn.Module):
             self.config,
             canonical_focal_px=self.canonical_focal_px,
             allowed=self.allowed,
+            class_weights=self.class_weights,
             progress=progress,
         )
         weighted = {name: self._weight(name, progress) * term for name, term in terms.items()}
@@ -146,3 +169,22 @@ def _nothing(outputs: Outputs) -> Tensor:
     """A zero with a gradient, for a batch without any truth."""
     present = [output for output in outputs if output is not None]
     return torch.stack([output.sum() * 0 for output in present]).sum()
+
+
+def make_loss(
+    config: LossConfig,
+    batches: MixedBatches,
+    *,
+    canonical_focal_px: float | None,
+    has_teacher: bool,
+) -> MultiTaskLoss:
+    """The loss of a training on these batches: their classes are counted, the teacher's known."""
+    weights = None
+    if config.class_balance:
+        weights = class_weights(label_counts(batches), config.class_balance)
+    return MultiTaskLoss(
+        config,
+        canonical_focal_px=canonical_focal_px,
+        allowed=torch.from_numpy(allowed_classes()) if has_teacher else None,
+        class_weights=weights,
+    )

@@ -12,8 +12,7 @@ import torch
 from tqdm import tqdm
 
 from m2h.checkpoints import load_checkpoint, save_checkpoint, start_encoder
-from m2h.data.label_sets import allowed_classes
-from m2h.losses import MultiTaskLoss
+from m2h.losses import make_loss
 from m2h.model import M2H, build_model, preset
 from m2h.training import Report, Trainer, TrainingConfig, with_settings
 from m2h.training.distributed import World, join_world, leave_world
@@ -97,17 +96,20 @@ def _trainer(
     world: World,
 ) -> Trainer:
     focal_px = model.config.canonical_focal_px
-    allowed = torch.from_numpy(allowed_classes()) if args.photos else None
+    batches = mixed_batches(
+        sources,
+        batch=config.batch,
+        seed=config.seed,
+        size=size,
+        shares=parse_shares(args.shares),
+    )
+    loss = make_loss(
+        config.loss, batches, canonical_focal_px=focal_px, has_teacher=args.photos is not None
+    )
     trainer = Trainer(
         model,
-        MultiTaskLoss(config.loss, canonical_focal_px=focal_px, allowed=allowed),
-        mixed_batches(
-            sources,
-            batch=config.batch,
-            seed=config.seed,
-            size=size,
-            shares=parse_shares(args.shares),
-        ),
+        loss,
+        batches,
         config,
         args.out,
         device=args.device,

@@ -82,7 +82,7 @@ def test_half_weights_take_half_the_room_and_promise_nothing(network, tmp_path, 
     assert export(*common, tmp_path / "half.xml", "--precision", "fp16") == 0
     half = last_object(capsys)
     assert half["met"] is None
-    assert half["max_relative_depth_difference"] < 0.05
+    assert half["max_relative_depth_difference"] < 0.1
     # two bytes a weight; the description of the graph comes on top
     n_weights = sum(
         p.numel() for p in build_model(preset("m2h_tiny", tasks=("depth",))).parameters()

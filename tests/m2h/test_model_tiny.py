@@ -51,6 +51,12 @@ def test_outputs_have_the_size_of_the_image(tiny: M2H, size: tuple[int, int]) ->
     assert shapes == {name: (1, n, *size) for name, n in n_channels.items()}
 
 
+def test_in_training_the_logits_of_the_labels_end_with_their_head() -> None:
+    outputs = build_model(preset("m2h_tiny")).train()(image(*SIZE, batch=2))
+    assert outputs.semantics.shape[-2:] == (SIZE[0] // 2, SIZE[1] // 2)
+    assert outputs.depth.shape[-2:] == SIZE
+
+
 def test_depth_keeps_its_range_and_normals_their_length(tiny: M2H) -> None:
     with torch.no_grad():
         outputs = tiny(100.0 * (image(*SIZE) - 0.5))

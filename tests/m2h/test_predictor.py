@@ -12,7 +12,7 @@ from m2h.checkpoints import save_checkpoint
 from m2h.disagreement import label_borders, normals_of_depth, sigma_factor
 from m2h.errors import BackendError, CheckpointError, ImageError
 from m2h.export import export_onnx, export_openvino
-from m2h.letterbox import as_rgb, fit, positions
+from m2h.letterbox import as_rgb, fit, positions, size_for
 from m2h.model import M2H, build_model, preset
 from m2h.prediction_kernels import best_class, enlarge_labels, make_unit
 from m2h.predictor import Predictor
@@ -264,3 +264,23 @@ def test_sigma_grows_where_tasks_disagree() -> None:
     contradicting = sigma_factor(depth, facing, labels, np.zeros_like(depth), camera)
     np.testing.assert_allclose(contradicting[:, :10], 1.5, atol=1e-6)
     np.testing.assert_allclose(contradicting[:, 19:21], 1.25, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ((480, 640), (144, 192)),
+        ((640, 480), (192, 144)),
+        ((256, 320), (144, 192)),
+        ((428, 760), (128, 224)),
+        ((720, 1280), (128, 224)),
+        ((500, 500), (160, 160)),
+        ((1, 9000), (112, 256)),
+    ],
+)
+def test_images_of_another_shape_get_an_input_that_they_fill(
+    image: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    assert size_for(image, (144, 192), 16) == expected
+    lost = 1 - np.prod(fit(image, expected).inner_size) / np.prod(expected)
+    assert lost < 0.12 or max(image) > 2.5 * min(image)

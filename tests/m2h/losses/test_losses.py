@@ -11,7 +11,13 @@ from m2h.losses import LossConfig, MultiTaskLoss, loss_terms
 from m2h.losses.balance import DynamicWeightAverage, LearnedUncertainty
 from m2h.losses.consistency import depth_normal_loss, edge_semantic_loss
 from m2h.losses.depth import depth_loss, gradient_loss, log_depth_error, sigma_loss
-from m2h.losses.semantics import class_logits, label_loss, partial_label_loss
+from m2h.losses.semantics import (
+    at_logits,
+    class_logits,
+    class_weights,
+    label_loss,
+    partial_label_loss,
+)
 from m2h.losses.surfaces import edge_loss, normal_loss, normals_of_depth
 from m2h.types import TASKS, Outputs
 from tests.m2h.batches_by_hand import HEIGHT, WIDTH, TinyNetwork, batch_of, random_batch
@@ -96,10 +102,39 @@ def test_unknown_labels_and_class_zero_take_no_part():
     logits = torch.zeros(1, 41, 2, 2)
     logits[:, 0] = 50.0  # class 0 shouts
     labels = torch.tensor([[[3, 0], [0, 0]]])
-    assert label_loss(class_logits(logits, 1), labels).item() == pytest.approx(
+    assert label_loss(class_logits(logits, (2, 2), 1), labels).item() == pytest.approx(
         math.log(40), rel=1e-5
     )
-    assert label_loss(class_logits(logits, 1), torch.zeros(1, 2, 2, dtype=torch.int64)) is None
+    assert label_loss(class_logits(logits, (2, 2), 1), torch.zeros_like(labels)) is None
+
+
+def test_truth_at_smaller_logits_is_one_pixel_of_each_cell_and_all_in_turn():
+    x = torch.arange(5.0 * 7).reshape(1, 5, 7)
+    torch.manual_seed(0)
+    seen = {tuple(at_logits(x, (3, 4))[0].flatten().tolist()) for _ in range(64)}
+    rows = ([0, 2, 4], [1, 3, 4])  # the last cell of an odd side has one row
+    columns = ([0, 2, 4, 6], [1, 3, 5, 6])
+    assert seen == {tuple(x[0][r][:, c].flatten().tolist()) for r in rows for c in columns}
+    assert at_logits(x, (5, 7)) is x
+
+
+def test_rare_classes_weigh_more_and_the_mean_pixel_weighs_one():
+    counts = torch.tensor([10**9, 900, 90, 10, *[0] * 37])
+    weights = class_weights(counts, 0.5)
+    assert weights.shape == (40,)
+    assert weights[1] / weights[0] == pytest.approx(10**0.5, rel=0.01)
+    assert float((weights[:3] * torch.tensor([0.9, 0.09, 0.01])).sum()) == pytest.approx(1.0)
+    assert weights[3] == weights.max()
+    assert class_weights(counts, 0.0).tolist() == pytest.approx([1.0] * 40)
+
+
+def test_weighted_cross_entropy_asks_more_of_the_rare_class():
+    logits, labels = torch.zeros(1, 40, 1, 2), torch.tensor([[[1, 2]]])
+    logits[:, 0] = 3.0  # says the frequent class everywhere
+    weights = torch.ones(40)
+    equal = label_loss(logits, labels, weights)
+    weights[1] = 5.0
+    assert label_loss(logits, labels, weights) > equal
 
 
 def test_partial_label_is_satisfied_by_any_class_of_its_set():
@@ -172,8 +207,9 @@ def test_edges_and_labels_agree_when_the_edge_stands_where_the_label_changes():
     logits[:, 2, :, 6:] = 20.0
     edge = torch.full((1, 1, HEIGHT, WIDTH), -20.0)
     edge[..., 5] = 20.0
-    right = edge_semantic_loss(edge, class_logits(logits, 1)).item()
-    wrong = edge_semantic_loss(edge.roll(3, dims=3), class_logits(logits, 1)).item()
+    known = class_logits(logits, (HEIGHT, WIDTH), 1)
+    right = edge_semantic_loss(edge, known).item()
+    wrong = edge_semantic_loss(edge.roll(3, dims=3), known).item()
     assert right == pytest.approx(0.0, abs=1e-3)
     assert wrong > 1.0
 
