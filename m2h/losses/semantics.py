@@ -36,8 +36,6 @@ def at_logits(x: Tensor, size: tuple[int, int]) -> Tensor:
     cells: always the first would move every border by half a pixel.
     """
     height, width = int(x.shape[-2]), int(x.shape[-1])
-    if size == (height, width):
-        return x
     rows, columns = (
         _one_of_each_cell(n, m) for n, m in ((height, size[0]), (width, size[1]))
     )  # fmt: skip

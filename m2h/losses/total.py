@@ -97,8 +97,11 @@ def _label_terms(
     planes = [batch.labels.float(), batch.teacher.float()]
     if outputs.edges is not None:
         planes.append(outputs.edges[:, 0])
-    size = (int(logits.shape[-2]), int(logits.shape[-1]))
-    small = at_logits(torch.stack(planes, dim=1), size)
+    small = torch.stack(planes, dim=1)
+    if outputs.semantics.shape[-2:] == small.shape[-2:]:
+        small = small[..., :: config.stride, :: config.stride]
+    else:
+        small = at_logits(small, (int(logits.shape[-2]), int(logits.shape[-1])))
     labels, teacher = small[:, 0].long(), small[:, 1].long()
     if config.semantics:
         terms["semantics"] = label_loss(logits, labels, class_weights)

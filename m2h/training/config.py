@@ -29,6 +29,8 @@ class TrainingConfig(BaseModel):
     )  # a pretrained encoder forgets when it moves fast
     layer_decay: float = Field(default=1.0, gt=0, le=1)  # per transformer block, towards the input
     freeze_steps: int = Field(default=300, ge=0)  # until the heads settle
+    norm_share: float = Field(default=0.2, ge=0, le=1)  # of the training; then batch norms rest
+    norm_batches: int = Field(default=50, ge=1)  # over which they are measured then
     warmup_steps: int = Field(default=200, ge=0)
     clip_norm: float = Field(default=1.0, gt=0)
     ema_decay: float = Field(default=0.999, ge=0, lt=1)

@@ -25,6 +25,7 @@ from m2h.training.curves import Curves
 from m2h.training.distributed import World, agree, average_terms, share_start
 from m2h.training.ema import MovingAverage
 from m2h.training.interrupt import interruption
+from m2h.training.norms import measure_norms, rest_norms
 from m2h.training.optimiser import freeze_encoder, make_optimiser, set_rates, tuned_encoder
 from m2h.training.prefetch import prefetched
 from m2h.training.states import load_full, load_small, load_weights, save_full, save_small
@@ -130,9 +131,14 @@ class Trainer:
 
     def _step(self, batches: Iterator[Batch]) -> None:
         config = self.config
+        rest_from = round(config.norm_share * config.steps)
+        if self.step == rest_from:
+            self._measure_norms()
         torch.manual_seed(config.seed * 1_000_003 + self.step * self.world.size + self.world.rank)
         self.model.train()
         freeze_encoder(self.model, self._tuned_encoder, frozen=self.step < config.freeze_steps)
+        if self.step >= rest_from:
+            rest_norms(self.model)
         rate = set_rates(self.optimiser, self.step, config, restarted_at=self.restarted_at)
         parts = [
             to_device(next(batches), self.device, channels_last=config.channels_last)
@@ -150,6 +156,23 @@ class Trainer:
             self._skip()
         self.step += 1
         self._after_step(terms, rate)
+
+    def _measure_norms(self) -> None:
+        """Let batch norms come to rest on the batches that follow, and the average start anew.
+
+        An average of weights that saw other statistics would fit neither.
+        """
+        first = next(self._indices())
+        images = (
+            to_device(
+                self.batch_of(first + k * self.world.size),
+                self.device,
+                channels_last=self.config.channels_last,
+            ).image
+            for k in range(self.config.norm_batches)
+        )
+        measure_norms(self.model, images, self.world, bf16=self.config.bf16)
+        self.average = MovingAverage(self.model, self.config.ema_decay)
 
     def _skip(self) -> None:
         self._n_bad += 1

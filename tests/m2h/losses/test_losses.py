@@ -115,7 +115,14 @@ def test_truth_at_smaller_logits_is_one_pixel_of_each_cell_and_all_in_turn():
     rows = ([0, 2, 4], [1, 3, 4])  # the last cell of an odd side has one row
     columns = ([0, 2, 4, 6], [1, 3, 5, 6])
     assert seen == {tuple(x[0][r][:, c].flatten().tolist()) for r in rows for c in columns}
-    assert at_logits(x, (5, 7)) is x
+    assert torch.equal(at_logits(x, (5, 7)), x)
+
+
+def test_logits_of_the_whole_size_meet_the_truth_of_their_own_pixels():
+    labels = torch.randint(1, 41, (2, HEIGHT, WIDTH))
+    right = torch.nn.functional.one_hot(labels, 41).permute(0, 3, 1, 2) * 40.0
+    terms = loss_terms(Outputs(semantics=right), batch_of(2, labels=labels), LossConfig())
+    assert terms["semantics"].item() == pytest.approx(0.0, abs=1e-4)
 
 
 def test_rare_classes_weigh_more_and_the_mean_pixel_weighs_one():
