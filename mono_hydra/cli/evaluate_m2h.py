@@ -23,9 +23,12 @@ EXAMPLE = """examples:
   mono-hydra evaluate_m2h --data simulated --seeds 11 12 13 --max-images 120
   mono-hydra evaluate_m2h --data nyuv2=path/to/nyuv2 --network runs/tiny/m2h.safetensors
   mono-hydra evaluate_m2h --data redkitchen=path/to/redkitchen --require "depth.abs_rel<=0.3"
+  mono-hydra evaluate_m2h --data sequence=path/to/recording
   mono-hydra evaluate_m2h --parity path/to/m2h_parity/*.npz
 
-data: simulated; nyuv2=DIR (DIR/test/rgb, depth, label40); NAME=DIR for a recording with depth.
+data: simulated; nyuv2=DIR (DIR/test/rgb, depth, label40); NAME=DIR for a recording with depth;
+sequence=DIR for the first frames of one with depth and poses, at most four a second: also judged
+over time (block `temporal`).
 The last line of the output is one JSON object."""
 DEFAULT_SEEDS = (11, 12, 13, 14, 15)
 
@@ -123,11 +126,17 @@ def judged_set(data: str, seeds: Sequence[int], max_images: int) -> JudgedSet:
     if name == "simulated" and not equals:
         return simulated_set(seeds, max_images)
     if not folder:
-        raise EvaluationError(f"--data {data}: write simulated, nyuv2=DIR or NAME=DIR")
+        raise EvaluationError(
+            f"--data {data}: write simulated, nyuv2=DIR, sequence=DIR or NAME=DIR"
+        )
     if not Path(folder).is_dir():
         raise EvaluationError(f"--data {data}: {folder} is no folder; check the path")
     if name == "nyuv2":
         return nyuv2_set(Path(folder), max_images)
+    if name == "sequence":
+        from mono_hydra.evaluation.perception_sequence import sequence_set
+
+        return sequence_set(Path(folder), max_images)
     return recording_set(name, Path(folder), max_images)
 
 
@@ -161,12 +170,19 @@ ROWS = (
     ("  mean map, median", "depth.abs_rel_median_baseline"),
     ("depth delta < 1.25", "depth.delta1"),
     ("depth scale bias", "depth.scale_bias"),
+    ("depth scale jitter", "depth.scale_jitter"),
     ("within 1 sigma (0.683)", "uncertainty.within_1sigma"),
     ("mIoU", "semantics.miou"),
     ("mIoU of 16 groups", "semantics.miou16"),
     ("pixel accuracy", "semantics.pixel_accuracy"),
     ("normals, mean deg", "normals.mean_deg"),
     ("edges ODS", "edges.ods"),
+    ("change of depth", "temporal.depth"),
+    ("  of the truth", "temporal.depth_truth"),
+    ("  after alignment", "temporal.depth_aligned"),
+    ("same label again", "temporal.labels"),
+    ("  of the truth", "temporal.labels_truth"),
+    ("  after alignment", "temporal.labels_aligned"),
 )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from m2h.metrics import MeanDepthMap, Protocol, protocol_named
 from m2h.types import Intrinsics, Sample
 from mono_hydra.errors import EvaluationError
+from mono_hydra.evaluation.perception_time import TrueView
 from mono_hydra.types import F4, Camera, Frame
 
 VIEWS_PER_HOME = 80
@@ -25,6 +26,7 @@ class Judged:
     stamp_s: float | None = None  # of a recording
     # rows and columns that show the scene; the rest is a frame around the picture
     window: tuple[slice, slice] = (slice(None), slice(None))
+    true_view: TrueView | None = None  # of a recording that is judged over time
 
 
 @dataclass(frozen=True, eq=False)

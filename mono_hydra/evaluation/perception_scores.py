@@ -11,7 +11,10 @@ import numpy as np
 
 from m2h.metrics import BaselineScorer, Scorer
 from m2h.types import TASKS, U1, Prediction, Task
+from mono_hydra.config import PerceptionConfig
 from mono_hydra.evaluation.perception import Judged, JudgedSet
+from mono_hydra.evaluation.perception_time import TemporalScorer
+from mono_hydra.perception.network import as_mapped
 
 
 class Predictor(Protocol):
@@ -34,6 +37,8 @@ def score_network(
 ) -> dict[str, Any]:
     """Nested scores: depth, uncertainty, semantics, normals, edges, and the number of images.
 
+    Images of a recording that come with their true view also give the block `temporal`.
+
     Args:
         predictor: the network.
         judged: images, read once.
@@ -48,9 +53,15 @@ def score_network(
         max_edge_images=max_edge_images,
     )  # fmt: skip
     baseline = BaselineScorer(judged.protocol, judged.training_mean)
+    over_time = TemporalScorer(tasks)
     n_images = 0
     for item in judged.images:
-        scorer.add(_predicted(predictor, item), item.sample, stamp_s=item.stamp_s)
+        seen = _predicted(predictor, item)
+        scorer.add(seen, item.sample, stamp_s=item.stamp_s)
+        if item.true_view is not None:
+            camera, max_depth_m = item.true_view.camera, PerceptionConfig().max_depth_m
+            mapped = as_mapped(seen, item.sample.image, camera, max_depth_m=max_depth_m)
+            over_time.add(mapped, item.true_view)
         if item.sample.depth_m is not None:
             baseline.add(item.sample.depth_m)
         n_images += 1
@@ -58,6 +69,8 @@ def score_network(
     scores: dict[str, Any] = {**scorer.result(), "images": n_images}
     if "depth" in scores:
         scores["depth"] = {**scores["depth"], **baseline.result()}
+    if over_time.n_views:
+        scores["temporal"] = over_time.result()
     return scores
 
 

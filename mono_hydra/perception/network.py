@@ -10,10 +10,11 @@ import numpy as np
 from mono_hydra.config import PerceptionConfig
 from mono_hydra.perception.given import GivenPredictor
 from mono_hydra.perception.rectify import rectified_camera, rectify_rgb
-from mono_hydra.types import F8, Frame, Prediction
+from mono_hydra.types import F8, U1, Camera, Frame, Prediction
 
 if TYPE_CHECKING:
     from m2h.predictor import Predictor as Network
+    from m2h.types import Prediction as Seen
 
 NETWORK_LABELS = "nyu40"  # the label space of every released and shipped network
 
@@ -40,19 +41,37 @@ class NetworkPredictor:
         camera = rectified_camera(frame.camera, self._image_width)
         rgb = rectify_rgb(frame.rgb, frame.camera, camera)
         seen = self._network.predict(rgb, focal_px=0.5 * (camera.fx + camera.fy))
-        known = np.isfinite(seen.depth_m) & (seen.depth_m > 0.0)
-        known &= seen.depth_m <= self._config.max_depth_m
-        return Prediction(
-            camera=camera,
-            rgb=rgb,
-            depth_m=np.where(known, seen.depth_m, np.float32(0.0)),
-            depth_sigma=seen.depth_sigma,
-            labels=seen.labels if self._use_labels else np.zeros_like(seen.labels),
-            confidence=seen.confidence if self._use_labels else np.zeros_like(seen.confidence),
-            label_space=NETWORK_LABELS,
-            normals=seen.normals,
-            edges=seen.edges,
+        found = as_mapped(seen, rgb, camera, max_depth_m=self._config.max_depth_m)
+        if self._use_labels:
+            return found
+        return replace(
+            found,
+            labels=np.zeros_like(found.labels),
+            confidence=np.zeros_like(found.confidence),
         )
+
+
+def as_mapped(seen: Seen, rgb: U1, camera: Camera, *, max_depth_m: float) -> Prediction:
+    """What the network says of a picture, as the mapping takes it.
+
+    Args:
+        seen: of the network, for
+        rgb: (H, W, 3) as shown to it, rectified.
+        camera: pinhole camera of the picture.
+        max_depth_m: depth beyond is unknown.
+    """
+    known = np.isfinite(seen.depth_m) & (seen.depth_m > 0.0) & (seen.depth_m <= max_depth_m)
+    return Prediction(
+        camera=camera,
+        rgb=rgb,
+        depth_m=np.where(known, seen.depth_m, np.float32(0.0)),
+        depth_sigma=seen.depth_sigma,
+        labels=seen.labels,
+        confidence=seen.confidence,
+        label_space=NETWORK_LABELS,
+        normals=seen.normals,
+        edges=seen.edges,
+    )
 
 
 class MixedPredictor:

@@ -169,7 +169,7 @@ def test_homes_of_trainings_are_refused():
     ("arguments", "message"),
     [
         ([], "nothing to do"),
-        (["--data", "nyuv2"], "write simulated, nyuv2=DIR or NAME=DIR"),
+        (["--data", "nyuv2"], "write simulated, nyuv2=DIR, sequence=DIR or NAME=DIR"),
         (["--data", "nyuv2=/nowhere"], "is no folder"),
         (["--data", "simulated", "--max-images", "0"], "must be 1 or more"),
         (["--parity", "/nowhere/a.npz"], "no such file"),
