@@ -8,10 +8,11 @@ import shlex
 import tempfile
 from collections.abc import Callable
 from collections.abc import Sequence as Rows
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from m2h.depth_card import is_depth_file, load_depth_card
 from mono_hydra.cli.door import OneLineParser, log_to
 from mono_hydra.cli.inputs import Say, add_sequence_options, open_or_stand_in, print_known
 from mono_hydra.cli.progress import Progress
@@ -26,6 +27,7 @@ from mono_hydra.sequences.base import Sequence
 from mono_hydra.types import Provenance, SequenceInfo
 
 if TYPE_CHECKING:
+    from mono_hydra.perception.network import ImagePredictor
     from mono_hydra.view.recorder import Recorder
     from mono_hydra.view.rerun_log import RerunLog
 
@@ -66,7 +68,8 @@ def parser() -> argparse.ArgumentParser:
         "--network",
         metavar="PRESET|FILE",
         default=DEFAULT_NETWORK.name,
-        help="predicts depth and labels: m2h_tiny (shipped) or a file of weights",
+        help="predicts depth and labels: m2h_tiny (shipped), a file of weights, or a depth network "
+        "of your own (FILE.onnx with FILE.card.yaml), with labels of m2h_tiny",
     )
     p.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     p.add_argument(
@@ -166,25 +169,57 @@ def resolve_sources(args: argparse.Namespace, info: SequenceInfo, config: Config
         raise DatasetError(f"{info.name}: has no labels; use --labels m2h or none")
     own_depth: Literal["sensor", "m2h"] = "sensor" if info.has_depth else "m2h"
     own_labels: Literal["dataset", "m2h"] = "dataset" if info.has_labels else "m2h"
-    return Provenance(
+    provenance = Provenance(
         "dataset",
         own_depth if args.depth == "auto" else args.depth,
         own_labels if args.labels == "auto" else args.labels,
         stand_in=info.stand_in,
         degrade=config.perception.degrade,
     )
+    return _with_depth_file(provenance, args.network) if is_depth_file(args.network) else provenance
+
+
+def _with_depth_file(provenance: Provenance, network: str) -> Provenance:
+    """Depth from the user's file instead of m2h.
+
+    Raises:
+        CardError: its card is wrong.
+        ConfigError: nothing asks the file for depth.
+    """
+    output = load_depth_card(network).output
+    if provenance.depth == "sensor":
+        raise ConfigError(
+            f"--network {network}: gives depth only, which the recording has; add --depth m2h"
+        )
+    return replace(
+        provenance,
+        depth="file",
+        depth_file=f"{Path(network).name}, {output.replace('_', ' ')}",
+        depth_scale="m2h" if output == "relative_inverse_depth" else "own",
+    )
 
 
 def describe(provenance: Provenance, args: argparse.Namespace) -> str:
     """The first line of output: what feeds each stage."""
     text = f"poses: {provenance.poses}, depth: {provenance.depth}, labels: {provenance.labels}"
-    if "m2h" in (provenance.depth, provenance.labels):
+    if provenance.depth == "file":
+        text += f"  ({_file_roles(provenance)})"
+    elif "m2h" in (provenance.depth, provenance.labels):
         text += f"  (network: {args.network})"
     if "auto" in (args.poses, args.depth, args.labels):
         text += "  (auto: the recording's own, else the network's)"
     if provenance.degrade != "none":
         text += f"  [degraded like a {provenance.degrade}]"
     return text + ("  [STAND-IN DATA]" if provenance.stand_in else "")
+
+
+def _file_roles(provenance: Provenance) -> str:
+    """What the user's depth network gives, and what the shipped one."""
+    shipped = DEFAULT_NETWORK.name
+    own = provenance.depth_scale == "own"
+    scale = "its own scale" if own else f"scale of each keyframe from the depth of {shipped}"
+    labels = f"; labels of {shipped}" if provenance.labels == "m2h" else ""
+    return f"depth of {provenance.depth_file}, {scale}{labels}"
 
 
 def assemble(
@@ -242,7 +277,7 @@ def make_pipeline(
     from mono_hydra.tracking.given import GivenTracker
 
     aligners: list[Aligner | TemporalMerger] = [Aligner(config.perception, label_space)]
-    if provenance.depth == "m2h":
+    if provenance.depth != "sensor":
         aligners.insert(0, TemporalMerger(config.perception, label_space))
     return Pipeline(
         config,
@@ -264,15 +299,11 @@ def make_predictor(
 ) -> Predictor:
     """What gives depth and labels; only what the user asked for reads the recording's own."""
     from mono_hydra.perception.given import GivenPredictor
-    from mono_hydra.perception.network import MixedPredictor, NetworkPredictor, load_network
+    from mono_hydra.perception.network import MixedPredictor
 
-    width, sources = config.mapping.image_width, (provenance.depth, provenance.labels)
-    seen = None
-    if "m2h" in sources:
-        loaded = load_network(network.name, device=network.device)
-        use_labels = provenance.labels == "m2h"
-        seen = NetworkPredictor(loaded, config.perception, width, use_labels=use_labels)
-    if seen is not None and provenance.depth == "m2h" and provenance.labels != "dataset":
+    width = config.mapping.image_width
+    seen = make_image_predictor(config, provenance, network)
+    if seen is not None and provenance.depth != "sensor" and provenance.labels != "dataset":
         return seen
     given = GivenPredictor(
         sequence.reference(),
@@ -288,6 +319,28 @@ def make_predictor(
 
         return DegradedPredictor(given, label_space, config.perception)
     return given
+
+
+def make_image_predictor(
+    config: Config, provenance: Provenance, network: NetworkChoice
+) -> ImagePredictor | None:
+    """The networks that the sources ask for, None if they ask for none."""
+    from mono_hydra.perception.network import NetworkPredictor, load_network
+
+    is_file, width = provenance.depth == "file", config.mapping.image_width
+    shipped = None
+    if "m2h" in (provenance.depth, provenance.labels, provenance.depth_scale):
+        name = DEFAULT_NETWORK.name if is_file else network.name
+        loaded = load_network(name, device=network.device)
+        use_labels = provenance.labels == "m2h"
+        shipped = NetworkPredictor(loaded, config.perception, width, use_labels=use_labels)
+    if not is_file:
+        return shipped
+    from m2h.depth_file import DepthFile
+    from mono_hydra.perception.file_depth import FileDepthPredictor
+
+    file = DepthFile(network.name, device=network.device)
+    return FileDepthPredictor(file, shipped, config.perception, width)
 
 
 @dataclass
@@ -348,6 +401,10 @@ class Run:
         mesh = self.pipeline.mesh.merged()
         trajectory = self.pipeline.trajectory()
         skipped = self._skipped()
+        extra: dict[str, Any] = {"skipped": skipped}
+        scales = getattr(self.pipeline.predictor, "scales", {})
+        if scales:
+            extra["depth_scales"] = dict(sorted(scales.items()))
         rooms = self.pipeline.graph.room_layer
         curve = (rooms.curve.thresholds_m, rooms.curve.counts, rooms.delta_m) if rooms else None
 
@@ -358,7 +415,7 @@ class Run:
                 mesh=mesh,
                 state=state,
                 message=message,
-                extra_metrics={"skipped": skipped},
+                extra_metrics=extra,
                 room_curve=curve,
             )
 
