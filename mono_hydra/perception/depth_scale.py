@@ -68,7 +68,7 @@ class Scale:
     n_inliers: int = 0
 
 
-# b: networks whose zero lies near infinity; one off by more than about 5/m is rejected
+# b: decides where a picture has no range; shifts beyond 5/m are then fitted badly or rejected
 RELATIVE = ScalePrior(0.0, np.inf, 1.0, (-np.inf, np.inf), None)
 # a: what single cameras were found off by; own_sigma: as for other networks without a sigma
 METRIC = ScalePrior(1.0, 0.2, 0.1, (0.6, 1.6), 0.15)
