@@ -8,13 +8,20 @@ import shlex
 import tempfile
 from collections.abc import Callable
 from collections.abc import Sequence as Rows
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from m2h.depth_card import is_depth_file, load_depth_card
+from m2h.depth_card import is_depth_file
 from mono_hydra.cli.door import OneLineParser, log_to
 from mono_hydra.cli.inputs import Say, add_sequence_options, open_or_stand_in, print_known
+from mono_hydra.cli.networks import (
+    DEFAULT_NETWORK,
+    NetworkChoice,
+    file_roles,
+    make_image_predictor,
+    with_depth_file,
+)
 from mono_hydra.cli.progress import Progress
 from mono_hydra.cli.tree import tree_text
 from mono_hydra.config import Config, load_config
@@ -27,22 +34,11 @@ from mono_hydra.sequences.base import Sequence
 from mono_hydra.types import Provenance, SequenceInfo
 
 if TYPE_CHECKING:
-    from mono_hydra.perception.network import ImagePredictor
     from mono_hydra.view.recorder import Recorder
     from mono_hydra.view.rerun_log import RerunLog
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class NetworkChoice:
-    """Which network predicts, and where it runs."""
-
-    name: str = "m2h_tiny"
-    device: str = "auto"
-
-
-DEFAULT_NETWORK = NetworkChoice()
 
 EXAMPLE = """examples:
   mono-hydra run --seq demo --poses dataset
@@ -176,34 +172,14 @@ def resolve_sources(args: argparse.Namespace, info: SequenceInfo, config: Config
         stand_in=info.stand_in,
         degrade=config.perception.degrade,
     )
-    return _with_depth_file(provenance, args.network) if is_depth_file(args.network) else provenance
-
-
-def _with_depth_file(provenance: Provenance, network: str) -> Provenance:
-    """Depth from the user's file instead of m2h.
-
-    Raises:
-        CardError: its card is wrong.
-        ConfigError: nothing asks the file for depth.
-    """
-    output = load_depth_card(network).output
-    if provenance.depth == "sensor":
-        raise ConfigError(
-            f"--network {network}: gives depth only, which the recording has; add --depth m2h"
-        )
-    return replace(
-        provenance,
-        depth="file",
-        depth_file=f"{Path(network).name}, {output.replace('_', ' ')}",
-        depth_scale="m2h" if output == "relative_inverse_depth" else "own",
-    )
+    return with_depth_file(provenance, args.network) if is_depth_file(args.network) else provenance
 
 
 def describe(provenance: Provenance, args: argparse.Namespace) -> str:
     """The first line of output: what feeds each stage."""
     text = f"poses: {provenance.poses}, depth: {provenance.depth}, labels: {provenance.labels}"
     if provenance.depth == "file":
-        text += f"  ({_file_roles(provenance)})"
+        text += f"  ({file_roles(provenance)})"
     elif "m2h" in (provenance.depth, provenance.labels):
         text += f"  (network: {args.network})"
     if "auto" in (args.poses, args.depth, args.labels):
@@ -211,15 +187,6 @@ def describe(provenance: Provenance, args: argparse.Namespace) -> str:
     if provenance.degrade != "none":
         text += f"  [degraded like a {provenance.degrade}]"
     return text + ("  [STAND-IN DATA]" if provenance.stand_in else "")
-
-
-def _file_roles(provenance: Provenance) -> str:
-    """What the user's depth network gives, and what the shipped one."""
-    shipped = DEFAULT_NETWORK.name
-    own = provenance.depth_scale == "own"
-    scale = "its own scale" if own else f"scale of each keyframe from the depth of {shipped}"
-    labels = f"; labels of {shipped}" if provenance.labels == "m2h" else ""
-    return f"depth of {provenance.depth_file}, {scale}{labels}"
 
 
 def assemble(
@@ -319,28 +286,6 @@ def make_predictor(
 
         return DegradedPredictor(given, label_space, config.perception)
     return given
-
-
-def make_image_predictor(
-    config: Config, provenance: Provenance, network: NetworkChoice
-) -> ImagePredictor | None:
-    """The networks that the sources ask for, None if they ask for none."""
-    from mono_hydra.perception.network import NetworkPredictor, load_network
-
-    is_file, width = provenance.depth == "file", config.mapping.image_width
-    shipped = None
-    if "m2h" in (provenance.depth, provenance.labels, provenance.depth_scale):
-        name = DEFAULT_NETWORK.name if is_file else network.name
-        loaded = load_network(name, device=network.device)
-        use_labels = provenance.labels == "m2h"
-        shipped = NetworkPredictor(loaded, config.perception, width, use_labels=use_labels)
-    if not is_file:
-        return shipped
-    from m2h.depth_file import DepthFile
-    from mono_hydra.perception.file_depth import FileDepthPredictor
-
-    file = DepthFile(network.name, device=network.device)
-    return FileDepthPredictor(file, shipped, config.perception, width)
 
 
 @dataclass

@@ -24,7 +24,7 @@ from mono_hydra.perception.depth_scale import (
 )
 from mono_hydra.perception.network import NETWORK_LABELS, NetworkPredictor
 from mono_hydra.perception.rectify import rectified_camera, rectify_rgb
-from mono_hydra.types import F8, Frame, Prediction
+from mono_hydra.types import F4, F8, Frame, Prediction
 
 if TYPE_CHECKING:
     from m2h.depth_file import DepthFile
@@ -71,7 +71,7 @@ class FileDepthPredictor:
         if seen is None:
             return None
         x = self._file.predict(seen.rgb, focal_px=0.5 * (seen.camera.fx + seen.camera.fy))
-        anchors = anchors_of(seen) if self._is_relative else None
+        anchors = anchors_of(seen.depth_m, seen.depth_sigma) if self._is_relative else None
         prior = RELATIVE if self._is_relative else METRIC
         self._scale = scale = find_scale(x, anchors, prior, self._scale)
         if scale is None:
@@ -104,19 +104,26 @@ class FileDepthPredictor:
         )  # fmt: skip
 
 
-def anchors_of(seen: Prediction) -> SparseDepth:
-    """A grid of the surest pixels of a metric prediction as points of known depth."""
-    height, width = seen.depth_m.shape
+def anchors_of(depth_m: F4, depth_sigma: F4) -> SparseDepth:
+    """A grid of the surest pixels of the shipped network's depth as points of known depth.
+
+    Args:
+        depth_m: (H, W), 0 where unknown.
+        depth_sigma: (H, W), standard deviation of ln depth.
+    """
+    height, width = depth_m.shape
     step = max(1, round(float(np.sqrt(height * width / N_ANCHORS))))
     row, column = np.mgrid[step // 2 : height : step, step // 2 : width : step].reshape(2, -1)
-    row, column = row[seen.depth_m[row, column] > 0.0], column[seen.depth_m[row, column] > 0.0]
-    sigma = seen.depth_sigma[row, column].astype(np.float64)
+    known = depth_m[row, column] > 0.0
+    row, column = row[known], column[known]
+    sigma = depth_sigma[row, column].astype(np.float64)
     typical = float(np.median(sigma)) if len(sigma) else 0.0
     sure = sigma <= MAX_RELATIVE_SIGMA * typical
+    row, column = row[sure], column[sure]
     return SparseDepth(
-        row[sure],
-        column[sure],
-        seen.depth_m[row, column].astype(np.float64)[sure],
+        row,
+        column,
+        depth_m[row, column].astype(np.float64),
         sigma[sure],
         shared_sigma=float(np.sqrt(SHARED_VARIANCE)) * typical,
     )

@@ -133,10 +133,10 @@ def test_known_depth_is_taken_where_it_is_sure() -> None:
     seen.depth_sigma[:, :40] = 0.3
     seen.depth_sigma[:, 40:] = 0.1
     seen.depth_m[:20, 40:] = 0.0
-    points = anchors_of(seen)
+    points = anchors_of(seen.depth_m, seen.depth_sigma)
     assert 30 < len(points.row) < 300
     assert points.column.min() >= 40
     assert points.row.min() >= 20
     np.testing.assert_allclose(points.depth_m, seen.depth_m[points.row, points.column])
     seen.depth_m[:] = 0.0
-    assert len(anchors_of(seen).row) == 0
+    assert len(anchors_of(seen.depth_m, seen.depth_sigma).row) == 0
