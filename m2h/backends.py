@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from m2h.depth_card import card_path
 from m2h.errors import BackendError, CheckpointError, M2HError
 from m2h.export import CONFIG_KEY, DeployedNetwork, import_openvino, openvino_graph, output_names
 from m2h.model import M2H
@@ -156,28 +157,49 @@ def open_exported(
     except M2HError:
         raise
     except Exception as error:  # the engines raise their own many types
-        reason = str(error).strip().partition("\n")[0][:120]
         raise CheckpointError(
-            f"{path}: not an exported network ({reason}); export again"
+            f"{path}: not an exported network ({reason_of(error)}); export again"
         ) from error
     return engine, config, (int(height), int(width))
 
 
-def _open_onnx(path: Path, n_threads: int | None) -> tuple[Engine, ModelConfig, tuple[int, int]]:
+def onnx_session(path: Path, n_threads: int | None, provider: str = "CPUExecutionProvider") -> Any:
+    """An ONNX Runtime session on a file.
+
+    Raises:
+        BackendError: ONNX Runtime is not installed, or was built without the provider.
+    """
     try:
         import onnxruntime  # type: ignore[import-untyped]
     except ImportError as error:
         raise BackendError(
             f"{path}: needs the package onnxruntime; pip install mono-hydra[onnx]"
         ) from error
+    if provider not in onnxruntime.get_available_providers():
+        raise BackendError(f"onnxruntime: installed without {provider}; use device cpu")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if n_threads:
         options.intra_op_num_threads = n_threads
-    session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-    stored = session.get_modelmeta().custom_metadata_map[CONFIG_KEY]
+    return onnxruntime.InferenceSession(str(path), options, [provider])
+
+
+def _open_onnx(path: Path, n_threads: int | None) -> tuple[Engine, ModelConfig, tuple[int, int]]:
+    session = onnx_session(path, n_threads)
+    stored = session.get_modelmeta().custom_metadata_map
+    if CONFIG_KEY not in stored:
+        raise CheckpointError(
+            f"{path}: not an export of m2h; a depth network of your own serves run_sequence alone, "
+            f"with {card_path(path).name} beside it (see docs/m2h.md)"
+        )
     _, height, width, _ = session.get_inputs()[0].shape
-    return OnnxEngine(session), config_from_dict(json.loads(stored)), (int(height), int(width))
+    config = config_from_dict(json.loads(stored[CONFIG_KEY]))
+    return OnnxEngine(session), config, (int(height), int(width))
+
+
+def reason_of(error: Exception) -> str:
+    """The first line of what an engine says, cut to fit into one of ours."""
+    return str(error).strip().partition("\n")[0][:120]
 
 
 def _torch_device(device: str) -> torch.device:

@@ -9,6 +9,10 @@ class CheckpointError(M2HError):
     """A file of weights is unreadable or does not belong to the network."""
 
 
+class CardError(M2HError):
+    """The card beside a depth network of the user's is unreadable, incomplete or wrong."""
+
+
 class ImageError(M2HError):
     """An image has a shape or a type that cannot be predicted from."""
 

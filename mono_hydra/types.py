@@ -152,10 +152,12 @@ class Provenance:
     """Where the poses, depth and labels of a run came from; printed first and saved."""
 
     poses: Literal["dataset", "vio", "vo"]
-    depth: Literal["sensor", "m2h"]
+    depth: Literal["sensor", "m2h", "file"]
     labels: Literal["dataset", "m2h", "none"]
     stand_in: bool = False
     degrade: str = "none"
+    depth_file: str = ""  # name and output of the user's depth network, where depth is "file"
+    depth_scale: Literal["", "own", "m2h"] = ""  # what made that depth metric
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,18 @@ from collections.abc import Callable
 from collections.abc import Sequence as Rows
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from m2h.depth_card import is_depth_file
 from mono_hydra.cli.door import OneLineParser, log_to
 from mono_hydra.cli.inputs import Say, add_sequence_options, open_or_stand_in, print_known
+from mono_hydra.cli.networks import (
+    DEFAULT_NETWORK,
+    NetworkChoice,
+    file_roles,
+    make_image_predictor,
+    with_depth_file,
+)
 from mono_hydra.cli.progress import Progress
 from mono_hydra.cli.tree import tree_text
 from mono_hydra.config import Config, load_config
@@ -31,16 +39,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class NetworkChoice:
-    """Which network predicts, and where it runs."""
-
-    name: str = "m2h_tiny"
-    device: str = "auto"
-
-
-DEFAULT_NETWORK = NetworkChoice()
 
 EXAMPLE = """examples:
   mono-hydra run --seq demo --poses dataset
@@ -66,7 +64,8 @@ def parser() -> argparse.ArgumentParser:
         "--network",
         metavar="PRESET|FILE",
         default=DEFAULT_NETWORK.name,
-        help="predicts depth and labels: m2h_tiny (shipped) or a file of weights",
+        help="predicts depth and labels: m2h_tiny (shipped), a file of weights, or a depth network "
+        "of your own (FILE.onnx with FILE.card.yaml), with labels of m2h_tiny",
     )
     p.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     p.add_argument(
@@ -166,19 +165,22 @@ def resolve_sources(args: argparse.Namespace, info: SequenceInfo, config: Config
         raise DatasetError(f"{info.name}: has no labels; use --labels m2h or none")
     own_depth: Literal["sensor", "m2h"] = "sensor" if info.has_depth else "m2h"
     own_labels: Literal["dataset", "m2h"] = "dataset" if info.has_labels else "m2h"
-    return Provenance(
+    provenance = Provenance(
         "dataset",
         own_depth if args.depth == "auto" else args.depth,
         own_labels if args.labels == "auto" else args.labels,
         stand_in=info.stand_in,
         degrade=config.perception.degrade,
     )
+    return with_depth_file(provenance, args.network) if is_depth_file(args.network) else provenance
 
 
 def describe(provenance: Provenance, args: argparse.Namespace) -> str:
     """The first line of output: what feeds each stage."""
     text = f"poses: {provenance.poses}, depth: {provenance.depth}, labels: {provenance.labels}"
-    if "m2h" in (provenance.depth, provenance.labels):
+    if provenance.depth == "file":
+        text += f"  ({file_roles(provenance)})"
+    elif "m2h" in (provenance.depth, provenance.labels):
         text += f"  (network: {args.network})"
     if "auto" in (args.poses, args.depth, args.labels):
         text += "  (auto: the recording's own, else the network's)"
@@ -242,7 +244,7 @@ def make_pipeline(
     from mono_hydra.tracking.given import GivenTracker
 
     aligners: list[Aligner | TemporalMerger] = [Aligner(config.perception, label_space)]
-    if provenance.depth == "m2h":
+    if provenance.depth != "sensor":
         aligners.insert(0, TemporalMerger(config.perception, label_space))
     return Pipeline(
         config,
@@ -264,15 +266,11 @@ def make_predictor(
 ) -> Predictor:
     """What gives depth and labels; only what the user asked for reads the recording's own."""
     from mono_hydra.perception.given import GivenPredictor
-    from mono_hydra.perception.network import MixedPredictor, NetworkPredictor, load_network
+    from mono_hydra.perception.network import MixedPredictor
 
-    width, sources = config.mapping.image_width, (provenance.depth, provenance.labels)
-    seen = None
-    if "m2h" in sources:
-        loaded = load_network(network.name, device=network.device)
-        use_labels = provenance.labels == "m2h"
-        seen = NetworkPredictor(loaded, config.perception, width, use_labels=use_labels)
-    if seen is not None and provenance.depth == "m2h" and provenance.labels != "dataset":
+    width = config.mapping.image_width
+    seen = make_image_predictor(config, provenance, network)
+    if seen is not None and provenance.depth != "sensor" and provenance.labels != "dataset":
         return seen
     given = GivenPredictor(
         sequence.reference(),
@@ -348,6 +346,10 @@ class Run:
         mesh = self.pipeline.mesh.merged()
         trajectory = self.pipeline.trajectory()
         skipped = self._skipped()
+        extra: dict[str, Any] = {"skipped": skipped}
+        scales = getattr(self.pipeline.predictor, "scales", {})
+        if scales:
+            extra["depth_scales"] = dict(sorted(scales.items()))
         rooms = self.pipeline.graph.room_layer
         curve = (rooms.curve.thresholds_m, rooms.curve.counts, rooms.delta_m) if rooms else None
 
@@ -358,7 +360,7 @@ class Run:
                 mesh=mesh,
                 state=state,
                 message=message,
-                extra_metrics={"skipped": skipped},
+                extra_metrics=extra,
                 room_curve=curve,
             )
 

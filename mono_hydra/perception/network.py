@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -35,6 +35,7 @@ class NetworkPredictor:
         self._config = config
         self._image_width = image_width
         self.skipped: dict[str, int] = {}  # reason -> frames without a prediction
+        self.scales: dict[str, int] = {}  # empty: the network has a scale of its own
 
     def step(self, frame: Frame, T_world_camera: F8) -> Prediction | None:
         """Predict from the picture alone; the pose is not used."""
@@ -74,10 +75,21 @@ def as_mapped(seen: Seen, rgb: U1, camera: Camera, *, max_depth_m: float) -> Pre
     )
 
 
+class ImagePredictor(Protocol):
+    """What predicts from pictures alone: `NetworkPredictor`, `FileDepthPredictor`."""
+
+    skipped: dict[str, int]
+    scales: dict[str, int]
+
+    def step(self, frame: Frame, T_world_camera: F8) -> Prediction | None:
+        """Prediction of a frame, None where there is none."""
+        ...
+
+
 class MixedPredictor:
     """Depth or labels of the network, the other as the recording gives it."""
 
-    def __init__(self, network: NetworkPredictor, given: GivenPredictor, *, depth: str) -> None:
+    def __init__(self, network: ImagePredictor, given: GivenPredictor, *, depth: str) -> None:
         self._network = network
         self._given = given
         self._depth_is_given = depth == "sensor"
@@ -86,6 +98,11 @@ class MixedPredictor:
     def skipped(self) -> dict[str, int]:
         """Frames without a prediction by reason."""
         return {**self._network.skipped, **self._given.skipped}
+
+    @property
+    def scales(self) -> dict[str, int]:
+        """Keyframes by where the scale of their depth came from."""
+        return self._network.scales
 
     def step(self, frame: Frame, T_world_camera: F8) -> Prediction | None:
         """Both predictions, each with its own part taken."""

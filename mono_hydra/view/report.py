@@ -32,6 +32,7 @@ _SOURCES = {
     ("poses", "vo"): ("estimated", "visual odometry with predicted depth"),
     ("depth", "sensor"): ("given", "depth sensor of the recording"),
     ("depth", "m2h"): ("estimated", "predicted from single images"),
+    ("depth", "file"): ("estimated", "predicted from single images by a depth network of the user"),
     ("labels", "dataset"): ("given", "taken from the recording"),
     ("labels", "m2h"): ("estimated", "predicted from single images"),
     ("labels", "none"): ("none", "the map has no labels"),
@@ -165,6 +166,11 @@ def _sources(provenance: dict[str, Any]) -> list[dict[str, str]]:
         value = str(provenance.get(part, ""))
         kind, note = _SOURCES.get((part, value), ("unknown", value or "not stated"))
         rows.append({"part": part, "kind": kind, "value": value, "note": note})
+    if provenance.get("depth_file"):
+        own = provenance.get("depth_scale") == "own"
+        scale = "its own scale" if own else "scale of each keyframe from the depth of m2h_tiny"
+        value = str(provenance["depth_file"])
+        rows.append({"part": "depth file", "kind": "estimated", "value": value, "note": scale})
     degrade = str(provenance.get("degrade", "none"))
     if degrade != "none":
         note = f"errors like those of a {degrade} were added to depth and labels"
