@@ -36,14 +36,16 @@ UNSURE_OWN_SHARE = 0.05  # the same where depth is uncertain and voxels miss the
 RIVAL_SHARE = 6.0  # of another object's label, against its own, that makes it a mistake
 MAT_HEIGHT_M = 0.10  # classes never higher than this lie flat
 INSIDE_SHARE = 0.6  # of an object's points in a better known one's box that make it a part of it
-SURE_INSIDE = 0.88  # confidence from which a thing inside a much larger one is a thing of its own
-SURE_OVERLAPPING = 0.93  # the same inside one that is hardly larger
-MIN_SURENESS = 0.65  # a label less probable than this makes no object
+# Shares of the usual confidence of an object's pixel: how sure a network is depends on its
+# training, and what is wrong is less sure than the rest, whatever the network.
+SURE_INSIDE = 0.98  # from which a thing inside a much larger one is a thing of its own
+SURE_OVERLAPPING = 1.03  # the same inside one that is hardly larger
+SURE_ENOUGH = 0.78  # less makes no object of uncertain depth: patches of wrong labels look like it
+MIN_SURENESS = 0.65  # the same where depth is sure
 ONE_SHARE = 0.2  # of the smaller of two boxes of one label in the other: they are one thing
 RENEWED_PER_STEP = 4  # objects published after one view
 FIT_EVERY = 6  # steps between two fits; all are fitted at the end
 REFIT_GAIN = 1.5  # times as many views
-UNSURE_MIN_SURENESS = 0.75  # the same of a network: patches of wrong labels are less probable
 LEFT_SHARE = 0.3  # where views look through the rest of its voxels, a thing was taken away
 
 
@@ -61,6 +63,8 @@ class ObjectsBuilder:
         self._waiting: dict[int, int] = {}  # step since which an object waits for being published
         self._fitted_at: dict[int, int] = {}  # observations when last fitted before the end
         self._n_steps = 0
+        self._n_object_px = 0
+        self._confidence_sum = 0.0
         self._published: dict[int, ObjectAttributes] = {}
 
     def step(
@@ -92,12 +96,22 @@ class ObjectsBuilder:
                 self._fitted_at.pop(index, None)
         if keyframe is not None:
             self._views[keyframe.id] = small_view(keyframe)
+            self._count_confidence(keyframe)
             touched |= self._tracker.add_view(keyframe)
         self._n_steps += 1
         self._renew(touched, everything=bool(moved))
         if self._n_steps % FIT_EVERY == 0:
             self._fit_one(touched)
         return dict(sorted(self._published.items()))
+
+    def _count_confidence(self, keyframe: Keyframe) -> None:
+        confidence = keyframe.confidence[self._is_object[keyframe.labels]]
+        self._n_object_px += confidence.size
+        self._confidence_sum += float(confidence.sum(dtype=np.float64))
+
+    def _usual_confidence(self) -> float:
+        """Mean confidence of the pixels of objects in all views so far."""
+        return self._confidence_sum / self._n_object_px if self._n_object_px else 1.0
 
     def _renew(self, touched: set[int], *, everything: bool) -> None:
         """Publish the objects that have waited longest; the others wait for the next views.
@@ -196,7 +210,8 @@ class ObjectsBuilder:
                 return True
             part = float(np.prod(np.maximum(box.size_m, 0.1)))
             alike = part > 0.25 * float(np.prod(np.maximum(attributes.box.size_m, 0.1)))
-            if instance.sureness < (SURE_OVERLAPPING if alike else SURE_INSIDE):
+            least = SURE_OVERLAPPING if alike else SURE_INSIDE
+            if instance.sureness < least * self._usual_confidence():
                 return True
         return False
 
@@ -221,8 +236,9 @@ class ObjectsBuilder:
         least = UNSURE_OWN_SHARE if instance.is_uncertain else OWN_SHARE
         if seen_as >= 50 and own < least * seen_as:
             return False
-        sure = UNSURE_MIN_SURENESS if instance.is_uncertain else MIN_SURENESS
-        return instance.sureness >= sure and not self._is_mistaken(instance)
+        sure = SURE_ENOUGH if instance.is_uncertain else MIN_SURENESS
+        is_sure = instance.sureness >= sure * self._usual_confidence()
+        return is_sure and not self._is_mistaken(instance)
 
     def _is_mistaken(self, instance: Instance) -> bool:
         """Whether it is a patch of wrong labels: its surface is rather seen as another object."""

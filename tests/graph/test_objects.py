@@ -148,3 +148,33 @@ def test_a_view_of_known_objects_without_any_object_label_is_no_error() -> None:
         missed = replace(view, id=50 + view.id, labels=np.full_like(view.labels, FLOOR))
         after = builder.step(missed, [], {}.__getitem__, {})
     assert set(after) <= set(before)
+
+
+@pytest.mark.parametrize("usual", [0.95, 0.5])
+def test_a_network_is_believed_by_its_own_measure_of_being_sure(usual: float) -> None:
+    views = []
+    for view in circle([CHAIR_A, CHAIR_B]):
+        confidence = np.where(view.labels == CHAIR, usual, 0.9)
+        views.append(
+            replace(
+                view,
+                depth_sigma=np.full_like(view.depth_sigma, 0.08),
+                confidence=confidence.astype(np.float32),
+            )
+        )
+    builder, _ = build(views)
+    assert names(builder.finish()) == ["chair", "chair"]
+
+
+def test_a_thing_much_less_sure_than_the_others_is_no_object() -> None:
+    far = Body(TABLE, (-0.3, 0.9, 0.0), (0.3, 1.4, 0.7))
+    views = []
+    for view in circle([CHAIR_A, CHAIR_B, far], radius=3.0, height=2.4):
+        confidence = np.where(view.labels == TABLE, 0.4, 0.9).astype(np.float32)
+        sigma = np.full_like(view.depth_sigma, 0.08)
+        views.append(replace(view, depth_sigma=sigma, confidence=confidence))
+    builder, _ = build(views)
+    assert names(builder.finish()) == ["chair", "chair"]
+    sure = [replace(v, confidence=np.full_like(v.confidence, 0.4)) for v in views]
+    builder, _ = build(sure)
+    assert names(builder.finish()) == ["chair", "chair", "table"]
