@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from m2h.errors import BackendError
 from m2h.model import M2H
+from m2h.openvino_engine import import_openvino
+from m2h.presets import CONFIG_KEY
 
 INPUT_NAME = "image"
-CONFIG_KEY = "m2h_config"
 _OPSET = 17
 
 
@@ -129,21 +130,6 @@ def openvino_graph(model: M2H, size: tuple[int, int]) -> Any:
         output.get_tensor().set_names({name})
     graph.set_rt_info(json.dumps(model.config.to_dict()), CONFIG_KEY)
     return graph
-
-
-def import_openvino() -> Any:
-    """The package openvino.
-
-    Raises:
-        BackendError: it is not installed.
-    """
-    try:
-        import openvino
-    except ImportError as error:
-        raise BackendError(
-            "backend openvino: the package is not installed; pip install openvino, or use torch"
-        ) from error
-    return openvino
 
 
 def _example(size: tuple[int, int]) -> Tensor:
