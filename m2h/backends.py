@@ -86,7 +86,8 @@ def build_engine(model: M2H, choice: EngineChoice, size: tuple[int, int]) -> Eng
     from m2h.export import export_onnx, openvino_graph
 
     if choice.backend == "openvino":
-        return compile_graph(openvino_graph(model, size), device, precision, n_threads)
+        graph = openvino_graph(model, size, is_tidy=False)
+        return compile_graph(graph, device, precision, n_threads)
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
