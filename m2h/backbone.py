@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from m2h.features import Features, size_of
+from m2h.presets import PATCH_PX
 
-PATCH_PX = 14
 _TABLE_SIDE = 37  # the position table was trained on 37 x 37 patches
 _TABLE_OFFSET = 0.1  # the release adds it to the grid before dividing: it shifts every sample
 

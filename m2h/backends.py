@@ -1,23 +1,26 @@
 """Engines that run a deployed network on one image of a fixed size: torch, OpenVINO, ONNX Runtime.
 
 Every engine takes (H, W, 3) uint8 RGB and returns arrays by the names of `export.output_names`.
+PyTorch is imported only where a network is at hand that is not exported yet.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 
 from m2h.depth_card import card_path
 from m2h.errors import BackendError, CheckpointError, M2HError
-from m2h.export import CONFIG_KEY, DeployedNetwork, import_openvino, openvino_graph, output_names
-from m2h.model import M2H
-from m2h.presets import ModelConfig, config_from_dict
+from m2h.openvino_engine import compile_graph, import_openvino
+from m2h.presets import CONFIG_KEY, ModelConfig, config_from_dict
 from m2h.types import F4, U1
+
+if TYPE_CHECKING:
+    from m2h.model import M2H
 
 BACKENDS = ("torch", "openvino", "onnxruntime")
 PRECISIONS = ("fp32", "bf16")
@@ -31,53 +34,29 @@ class Engine(Protocol):
         ...
 
 
-class TorchEngine:
-    """The reference: PyTorch, any size."""
+@dataclass(frozen=True)
+class EngineChoice:
+    """Which engine, checked.
 
-    def __init__(self, model: M2H, device: str, precision: str) -> None:
-        self.device = _torch_device(device)
-        self.names = output_names(model)
-        self.network = DeployedNetwork(model).eval().to(self.device)
-        self.is_half = precision == "bf16"
+    Raises:
+        BackendError: no engine offers this; names the choices.
+    """
 
-    def __call__(self, image: U1) -> dict[str, F4]:
-        """Outputs of one image."""
-        batch = torch.from_numpy(image)[None].to(self.device)
-        enabled = torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_half)
-        with torch.inference_mode(), enabled:
-            outputs = self.network(batch)
-        arrays = (x[0].float().cpu().numpy() for x in outputs)
-        return dict(zip(self.names, arrays, strict=True))
+    backend: str
+    device: str
+    precision: str
+    n_threads: int | None
 
-
-class OpenVinoEngine:
-    """Fastest on a CPU; compiled for one size."""
-
-    def __init__(self, graph: Any, device: str, precision: str, n_threads: int | None) -> None:
-        ov = import_openvino()
-        settings: dict[str, Any] = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
-        }
-        if n_threads:
-            settings["INFERENCE_NUM_THREADS"] = n_threads
-        name = {"auto": "CPU"}.get(device, device.upper())
-        try:
-            compiled = ov.Core().compile_model(graph, name, settings)
-        except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1][:120]
-            raise BackendError(
-                f"openvino: cannot compile for device {device} ({reason}); use device cpu"
-            ) from error
-        self.names = [output.get_any_name() for output in compiled.outputs]
-        self.request = compiled.create_infer_request()
-
-    def __call__(self, image: U1) -> dict[str, F4]:
-        """Outputs of one image; they are overwritten by the next."""
-        self.request.infer([image[None]])
-        return {
-            name: self.request.get_output_tensor(i).data[0] for i, name in enumerate(self.names)
-        }
+    def __post_init__(self) -> None:
+        backend, precision = self.backend, self.precision
+        if backend not in BACKENDS:
+            raise BackendError(f"{backend}: unknown backend; use one of {', '.join(BACKENDS)}")
+        if precision not in PRECISIONS:
+            is_int8 = precision == "int8"
+            hint = "int8 needs calibration, which is not offered" if is_int8 else "unknown"
+            raise BackendError(f"{backend}: precision {precision}: {hint}; use fp32 or bf16")
+        if backend == "onnxruntime" and precision != "fp32":
+            raise BackendError(f"onnxruntime: precision {precision} is not offered; use openvino")
 
 
 class OnnxEngine:
@@ -94,41 +73,23 @@ class OnnxEngine:
         return {name: x[0] for name, x in zip(self.names, outputs, strict=True)}
 
 
-def check_choice(backend: str, precision: str) -> None:
-    """Refuse what no engine offers.
-
-    Raises:
-        BackendError: names the choices.
-    """
-    if backend not in BACKENDS:
-        raise BackendError(f"{backend}: unknown backend; use one of {', '.join(BACKENDS)}")
-    if precision not in PRECISIONS:
-        hint = "int8 needs calibration, which is not offered" if precision == "int8" else "unknown"
-        raise BackendError(f"{backend}: precision {precision}: {hint}; use fp32 or bf16")
-    if backend == "onnxruntime" and precision != "fp32":
-        raise BackendError(f"onnxruntime: precision {precision} is not offered; use openvino")
-
-
-def build_engine(
-    model: M2H,
-    backend: str,
-    device: str,
-    precision: str,
-    size: tuple[int, int],
-    n_threads: int | None,
-) -> Engine:
+def build_engine(model: M2H, choice: EngineChoice, size: tuple[int, int]) -> Engine:
     """An engine of a network in memory for images of `size`.
 
     Raises:
         BackendError: the backend, device or precision is not available.
     """
-    if backend == "torch":
-        return TorchEngine(model, device, precision)
-    if backend == "openvino":
-        return OpenVinoEngine(openvino_graph(model, size), device, precision, n_threads)
-    import tempfile
+    device, precision, n_threads = choice.device, choice.precision, choice.n_threads
+    if choice.backend == "torch":
+        from m2h.torch_engine import TorchEngine
 
-    from m2h.export import export_onnx
+        return TorchEngine(model, device, precision)
+    from m2h.export import export_onnx, openvino_graph
+
+    if choice.backend == "openvino":
+        graph = openvino_graph(model, size, is_tidy=False)
+        return compile_graph(graph, device, precision, n_threads)
+    import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
@@ -153,7 +114,7 @@ def open_exported(
         graph = import_openvino().Core().read_model(path)
         config = config_from_dict(json.loads(graph.get_rt_info(CONFIG_KEY).value))
         height, width = list(graph.input(0).shape)[1:3]
-        engine = OpenVinoEngine(graph, device, precision, n_threads)
+        engine = compile_graph(graph, device, precision, n_threads)
     except M2HError:
         raise
     except Exception as error:  # the engines raise their own many types
@@ -200,17 +161,6 @@ def _open_onnx(path: Path, n_threads: int | None) -> tuple[Engine, ModelConfig, 
 def reason_of(error: Exception) -> str:
     """The first line of what an engine says, cut to fit into one of ours."""
     return str(error).strip().partition("\n")[0][:120]
-
-
-def _torch_device(device: str) -> torch.device:
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0][:80]
-        raise BackendError(f"torch: device {device} is not usable ({reason}); use cpu") from error
-    return torch.device(device)
 
 
 def as_float32(x: F4) -> F4:

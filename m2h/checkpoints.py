@@ -19,17 +19,11 @@ from torch import Tensor
 
 from m2h.errors import CheckpointError, PresetError
 from m2h.model import M2H, build_model
-from m2h.presets import PRESETS, ModelConfig, config_from_dict
+from m2h.presets import CONFIG_KEY, ModelConfig, config_from_dict, shipped_weights
 from m2h.state_dicts import check_fit, config_of_state, unwrap
 
 FORMAT_VERSION = "1"
-_CONFIG_KEY, _CARD_KEY, _VERSION_KEY = "m2h_config", "m2h_card", "m2h_format"
-
-
-def shipped_weights(name: str | Path) -> Path:
-    """The package's own file of a preset that has one; any other name as the path it is."""
-    packed = Path(__file__).parent / "weights" / f"{name}.safetensors"
-    return packed if str(name) in PRESETS and packed.is_file() else Path(name)
+_CARD_KEY, _VERSION_KEY = "m2h_card", "m2h_format"
 
 
 def load_checkpoint(path: str | Path) -> M2H:
@@ -70,7 +64,7 @@ def save_checkpoint(
     }
     metadata = {
         _VERSION_KEY: FORMAT_VERSION,
-        _CONFIG_KEY: json.dumps(model.config.to_dict()),
+        CONFIG_KEY: json.dumps(model.config.to_dict()),
         _CARD_KEY: json.dumps(dict(card)),
     }
     path = Path(path)
@@ -113,7 +107,7 @@ def start_encoder(model: M2H, path: str | Path) -> None:
 
 
 def _stored_config(path: Path, metadata: Mapping[str, str]) -> ModelConfig | None:
-    if _CONFIG_KEY not in metadata:
+    if CONFIG_KEY not in metadata:
         return None
     version = metadata.get(_VERSION_KEY)
     if version != FORMAT_VERSION:
@@ -121,7 +115,7 @@ def _stored_config(path: Path, metadata: Mapping[str, str]) -> ModelConfig | Non
             f"{path}: format {version}, this version reads {FORMAT_VERSION}; update the program"
         )
     try:
-        return config_from_dict(json.loads(metadata[_CONFIG_KEY]))
+        return config_from_dict(json.loads(metadata[CONFIG_KEY]))
     except (PresetError, ValueError, TypeError) as error:
         raise CheckpointError(
             f"{path}: its configuration cannot be used ({error}); update the program"

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from m2h.backbone import PATCH_PX
-from m2h.backends import Engine, as_float32, build_engine, check_choice, open_exported
+from m2h.backends import EngineChoice, as_float32
 from m2h.disagreement import sigma_factor
-from m2h.errors import BackendError, ImageError
+from m2h.engines import Engines
+from m2h.errors import ImageError
+from m2h.graph_cache import GraphCache
 from m2h.letterbox import Letterbox, as_rgb, fit, positions, size_for
-from m2h.model import M2H
+from m2h.presets import PATCH_PX
 from m2h.types import F4, U1, Intrinsics, Prediction
+
+if TYPE_CHECKING:
+    from m2h.model import M2H
 
 logger = logging.getLogger(__name__)
 
-_MIN_SIDE_PX = 32
 _SIDE_MULTIPLE = 16
-_EXPORTED = (".xml", ".onnx")
 _SIGMA_UNLEARNED = 0.15  # of ln depth, for networks without log_sigma
 
 
@@ -37,6 +39,8 @@ class Predictor:
             made for; images of another shape use another size of as many pixels.
             An exported file has its own.
         n_threads: of OpenVINO and ONNX Runtime; None = their choice.
+        cache: folder for the compiled graphs of a checkpoint on OpenVINO, made when needed: the
+            next start imports no PyTorch and converts nothing. None = nothing is kept.
 
     Raises:
         CheckpointError, BackendError: in one line.
@@ -51,32 +55,18 @@ class Predictor:
         precision: str = "fp32",
         size: tuple[int, int] | None = None,
         n_threads: int | None = None,
+        cache: Path | None = None,
     ) -> None:
-        check_choice(backend, precision)
-        self._choice = (backend, device, precision)
-        self._n_threads = n_threads
-        self._engines: dict[tuple[int, int], Engine] = {}
-        self._model: M2H | None = None
+        self.cache = None if cache is None else GraphCache(cache)
+        choice = EngineChoice(backend, device, precision, n_threads)
+        self._engines = Engines(network, choice, size, self.cache)
+        self.config, self.size = self._engines.config, self._engines.size
         self._has_warned = False
-        if isinstance(network, M2H):
-            self._model = network
-        elif Path(network).suffix in _EXPORTED:
-            engine, self.config, self.size = open_exported(
-                Path(network), device, precision, n_threads
-            )
-            self._engines[self.size] = engine
-            return
-        else:
-            from m2h.checkpoints import load_checkpoint
-
-            self._model = load_checkpoint(network)
-        self.config = self._model.config
-        self.size = size = _checked_size(size or self.config.input_size)
-        if self.config.encoder != "mobilenet_v2" and (size[0] % PATCH_PX or size[1] % PATCH_PX):
+        is_patched = self.config.encoder != "mobilenet_v2" and not self._engines.is_fixed
+        if is_patched and (self.size[0] % PATCH_PX or self.size[1] % PATCH_PX):
             logger.warning(
-                "size %dx%d: not multiples of %d, so that borders shift", *size, PATCH_PX
+                "size %dx%d: not multiples of %d, so that borders shift", *self.size, PATCH_PX
             )
-        self._engine(size)
 
     def predict(
         self,
@@ -99,22 +89,15 @@ class Predictor:
         rgb = as_rgb(image)
         box = fit(rgb.shape[:2], self._size_for(rgb))
         camera = self._camera(box, intrinsics, focal_px)
-        raw = self._engine(box.network_size)(box.apply(rgb))
+        raw = self._engines.at(box.network_size)(box.apply(rgb))
         return self._finish(raw, box, camera)
 
     def _size_for(self, rgb: U1) -> tuple[int, int]:
         """The network's size, in the shape of the image; an exported file has only its own."""
-        if self._model is None:
+        if self._engines.is_fixed:
             return self.size
         multiple = _SIDE_MULTIPLE if self.config.encoder == "mobilenet_v2" else PATCH_PX
         return size_for((rgb.shape[0], rgb.shape[1]), self.size, multiple)
-
-    def _engine(self, size: tuple[int, int]) -> Engine:
-        if size not in self._engines:
-            if self._model is None:
-                raise BackendError(f"exported network has no engine for {size}; export that size")
-            self._engines[size] = build_engine(self._model, *self._choice, size, self._n_threads)
-        return self._engines[size]
 
     def _camera(
         self, box: Letterbox, intrinsics: Intrinsics | None, focal_px: float | None
@@ -171,14 +154,6 @@ class Predictor:
         if "log_sigma" not in small:
             return np.full(next(iter(small.values())).shape[:2], _SIGMA_UNLEARNED, np.float32)
         return np.exp(small["log_sigma"]) * np.float32(self.config.sigma_scale)
-
-
-def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
-    if size[0] % 2 or size[1] % 2 or min(size) < _MIN_SIDE_PX:
-        raise BackendError(
-            f"network size {size[0]}x{size[1]}: give even numbers from {_MIN_SIDE_PX} px"
-        )
-    return size
 
 
 def _channels_last(name: str, x: F4) -> F4:

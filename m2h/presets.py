@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from m2h.errors import PresetError
@@ -16,6 +17,8 @@ from m2h.types import N_CLASSES, TASKS, Task
 Decoder = Literal["full", "light", "tiny"]
 CrossTask = Literal["wmca", "concat", "none"]
 ENCODERS = ("mobilenet_v2", "dinov2_vits14", "dinov2_vitb14", "dinov2_vitl14")
+PATCH_PX = 14  # side of a transformer's patches
+CONFIG_KEY = "m2h_config"  # of the configuration in the metadata of files
 
 _RELEASE_MEAN, _RELEASE_STD = (0.4803, 0.4800, 0.4723), (0.2594, 0.2573, 0.2641)
 _HALF = (0.5, 0.5, 0.5)
@@ -102,6 +105,12 @@ def config_from_dict(values: Mapping[str, Any]) -> ModelConfig:
     switches.pop("decoder", None)
     switches.setdefault("label_channels", 16)  # of files from before it was a switch
     return preset(name, **switches)
+
+
+def shipped_weights(name: str | Path) -> Path:
+    """The package's own file of a preset that has one; any other name as the path it is."""
+    packed = Path(__file__).parent / "weights" / f"{name}.safetensors"
+    return packed if str(name) in PRESETS and packed.is_file() else Path(name)
 
 
 def _checked(config: ModelConfig) -> ModelConfig:

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from m2h.errors import BackendError, DataError
-from m2h.export import CONFIG_KEY, INPUT_NAME, export_onnx, import_openvino
+from m2h.export import INPUT_NAME, export_onnx
 from m2h.model import M2H
+from m2h.openvino_engine import import_openvino
+from m2h.presets import CONFIG_KEY
 from m2h.types import U1
 
 _FIRST = re.compile(r"/backbone/(stem|block0[0-3])/")

@@ -8,11 +8,13 @@ camera, zero where unknown.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:  # what runs exported networks alone does without PyTorch
+    from torch import Tensor
 
 F4 = NDArray[np.float32]
 F8 = NDArray[np.float64]

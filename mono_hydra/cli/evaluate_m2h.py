@@ -144,10 +144,16 @@ def _network(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     """The predictor, and what of its outputs can be judged."""
     from m2h.predictor import Predictor
     from mono_hydra.cli.train_m2h import parse_size
+    from mono_hydra.files.cache import network_cache
 
     size = parse_size(args.size) if args.size else None
     predictor = Predictor(
-        args.network, args.backend, device=args.device, precision=args.precision, size=size
+        args.network,
+        args.backend,
+        device=args.device,
+        precision=args.precision,
+        size=size,
+        cache=network_cache(),
     )
     config = predictor.config
     return predictor, {"tasks": config.tasks, "has_sigma": config.decoder == "tiny"}

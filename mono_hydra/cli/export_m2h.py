@@ -126,7 +126,8 @@ def _compare(
 ) -> tuple[dict[str, Any], bool | None]:
     """Differences from torch, and whether they are small enough (None: nothing is promised)."""
     from m2h.agreement import compare_engines
-    from m2h.backends import TorchEngine, open_exported
+    from m2h.backends import open_exported
+    from m2h.torch_engine import TorchEngine
 
     engine = open_exported(args.out, "cpu", _run_precision(args), None)[0]
     agreement = compare_engines(TorchEngine(model, "cpu", "fp32"), engine, _images(args, size))

@@ -45,11 +45,12 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError(f"--per-home {args.per_home}: must be 1 or more")
     from m2h.predictor import Predictor
     from mono_hydra.cli.network_sheet import Row, network_sheet
+    from mono_hydra.files.cache import network_cache
     from mono_hydra.files.images import write_image
     from mono_hydra.labels import load_label_space
 
     samples = _pictures(args) if args.images else _homes(args)
-    predictor = Predictor(args.network)
+    predictor = Predictor(args.network, cache=network_cache())
     rows = [Row(s, predictor.predict(s.image, s.intrinsics)) for s in samples]
     sheet = network_sheet(rows, load_label_space("nyu40"), with_pictures=not args.no_picture)
     write_image(args.out, sheet, quality=88)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from mono_hydra.config import PerceptionConfig
+from mono_hydra.files.cache import network_cache
 from mono_hydra.perception.given import GivenPredictor
 from mono_hydra.perception.rectify import rectified_camera, rectify_rgb
 from mono_hydra.types import F8, U1, Camera, Frame, Prediction
@@ -127,9 +128,11 @@ class MixedPredictor:
 def load_network(name: str, *, device: str = "auto") -> Network:
     """The network of a preset's name or of a file of weights, on its fastest backend.
 
+    Its compiled graph is kept in the cache folder for the next start.
+
     Raises:
         M2HError: the file does not hold a network, or the device is not there.
     """
     from m2h.predictor import Predictor
 
-    return Predictor(name, device=device)
+    return Predictor(name, device=device, cache=network_cache())

@@ -5,8 +5,6 @@ The folder gets its name when it is whole.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 
 from mono_hydra.errors import OutputError
 from mono_hydra.files.atomic import new_folder
+from mono_hydra.files.cache import cache_base
 from mono_hydra.simulation.camera_effects import CameraEffects
 from mono_hydra.simulation.checks import check_written
 from mono_hydra.simulation.faults import (
@@ -186,16 +185,7 @@ def _walkers(options: SimulateOptions, journey: Journey) -> list[Agent]:
 
 def cache_folder() -> Path:
     """Where sequences made on first use are kept: MONO_HYDRA_CACHE, or the user's cache folder."""
-    named = os.environ.get("MONO_HYDRA_CACHE")
-    if named:
-        base = Path(named)
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches" / "mono_hydra"
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home())) / "mono_hydra"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mono_hydra"
-    return base / f"v{GENERATOR_VERSION}"
+    return cache_base() / f"v{GENERATOR_VERSION}"
 
 
 def demo_sequence(progress: Progress = quiet) -> Path:

@@ -121,6 +121,14 @@ def test_attention_stays_inside_the_image_and_its_window(shift: int) -> None:
     assert torch.equal(seen, expected)
 
 
+@pytest.mark.parametrize("shift", [0, 3])
+def test_attention_is_the_same_in_training(shift: int) -> None:
+    torch.manual_seed(0)
+    layer = CrossTaskWindowAttention(2, 8, shift=shift)
+    maps = torch.rand(2, 2, 8, 10, 12)
+    torch.testing.assert_close(layer.train()(maps), layer.eval()(maps))
+
+
 def test_an_unpadded_unshifted_grid_masks_nothing() -> None:
     assert not border_mask(14, 21, 0).any()
     assert border_mask(14, 21, 3).any()
