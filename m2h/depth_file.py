@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from m2h.backends import onnx_session, reason_of
 from m2h.depth_card import DepthCard, card_path, load_depth_card
 from m2h.errors import BackendError, CheckpointError, ImageError
-from m2h.export import CONFIG_KEY
 from m2h.letterbox import Letterbox, as_rgb, fit
+from m2h.presets import CONFIG_KEY
 from m2h.types import F4, U1, Intrinsics
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}

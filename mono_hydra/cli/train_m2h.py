@@ -44,7 +44,9 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--shares", metavar="NAME=SHARE,...", help="of the sources in a batch")
     p.add_argument("--encoder", type=Path, metavar="FILE", help="weights the encoder starts from")
-    p.add_argument("--start", type=Path, metavar="FILE", help="network to start from")
+    p.add_argument(  # torchrun takes --start for the short form of an option of its own
+        "--start", "--from", type=Path, metavar="FILE", dest="start", help="network to start from"
+    )
     p.add_argument(
         "--resume", nargs="?", const="", metavar="FILE", help="go on: DIR/last.ckpt, or a state"
     )
