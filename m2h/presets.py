@@ -103,7 +103,6 @@ def config_from_dict(values: Mapping[str, Any]) -> ModelConfig:
     switches = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
     name = str(switches.pop("preset", "(no preset)"))
     switches.pop("decoder", None)
-    switches.setdefault("label_channels", 16)  # of files from before it was a switch
     return preset(name, **switches)
 
 
