@@ -17,6 +17,7 @@ from mono_hydra.evaluation.mesh import LIMITS_M, f_score, sample_count
 from mono_hydra.evaluation.surface import Surface, clean_surface
 from mono_hydra.files.ply import read_ply
 
+PICTURE_POINTS = 60_000
 SOURCES = {"sensor": ("--depth", "sensor", "--labels", "none"), "network": PERCEPTION["m2h"]}
 
 
@@ -25,11 +26,14 @@ def main(argv: Rows[str]) -> int:
     parser = make_parser("real_maps", __doc__)
     parser.add_argument("--seq", required=True, help="a recording with poses and depth")
     parser.add_argument("--network", default="m2h_tiny")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="both meshes from above")
     args = parser.parse_args(list(argv))
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(args.keep or temporary)
         root.mkdir(parents=True, exist_ok=True)
         sensor, network = (mapped(args.seq, args.network, name, root) for name in SOURCES)
+    if args.picture is not None:
+        draw(args.picture, sensor, network)
     return one_result("real_maps", args, compared(network, sensor))
 
 
@@ -41,6 +45,31 @@ def mapped(seq: str, network: str, name: str, root: Path) -> Surface:
     run_main_job([*arguments, "--poses", "dataset", "--network", network, *SOURCES[name]])
     mesh = read_ply(out / "mesh.ply")
     return clean_surface(mesh.vertices_m.astype(np.float64), mesh.faces.astype(np.int64))[0]
+
+
+def draw(path: Path, sensor: Surface, network: Surface) -> None:
+    """Both meshes from above and from the side; the network's in the colour of its error."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    rng = np.random.default_rng(0)
+    points = [surface.sample(PICTURE_POINTS, rng)[0] for surface in (sensor, network)]
+    colours = [np.full(PICTURE_POINTS, "0.45"), sensor.distance(points[1])]
+    figure, axes = plt.subplots(2, 2, figsize=(11, 7), layout="compressed")
+    for row, (vertical, name) in enumerate(((1, "from above"), (2, "from the side"))):
+        low, high = (np.percentile(np.vstack(points)[:, vertical], q) for q in (0.2, 99.8))
+        for column, side in enumerate(("sensor", "network")):
+            ax, xyz = axes[row, column], points[column]
+            dots = ax.scatter(
+                xyz[:, 0], xyz[:, vertical], c=colours[column], s=0.3, vmin=0, vmax=0.3,
+                cmap="turbo", linewidths=0,
+            )  # fmt: skip
+            ax.set(aspect="equal", ylim=(low, high), title=f"{side}, {name}", xlabel="m")
+    figure.colorbar(dots, ax=axes, label="distance to the sensor's mesh, m", shrink=0.6)
+    figure.savefig(path, dpi=80)
+    plt.close(figure)
 
 
 def compared(estimate: Surface, reference: Surface) -> dict[str, float]:

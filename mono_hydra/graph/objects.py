@@ -32,6 +32,7 @@ from mono_hydra.types import Keyframe, MeshBlock, MovedKeyframe
 BLOCK_VOXELS = 8
 MAX_POINTS = 200
 OWN_SHARE = 0.4  # least share of its label among the labels measured at its voxels
+UNSURE_MORE_VIEWS = 2  # that an object of uncertain depth takes
 UNSURE_OWN_SHARE = 0.05  # the same where depth is uncertain and voxels miss their surface
 RIVAL_SHARE = 6.0  # of another object's label, against its own, that makes it a mistake
 MAT_HEIGHT_M = 0.10  # classes never higher than this lie flat
@@ -40,7 +41,7 @@ INSIDE_SHARE = 0.6  # of an object's points in a better known one's box that mak
 # training, and what is wrong is less sure than the rest, whatever the network.
 SURE_INSIDE = 0.98  # from which a thing inside a much larger one is a thing of its own
 SURE_OVERLAPPING = 1.03  # the same inside one that is hardly larger
-SURE_ENOUGH = 0.78  # less makes no object of uncertain depth: patches of wrong labels look like it
+SURE_ENOUGH = 0.70  # less makes no object of uncertain depth: patches of wrong labels look like it
 MIN_SURENESS = 0.65  # the same where depth is sure
 ONE_SHARE = 0.2  # of the smaller of two boxes of one label in the other: they are one thing
 RENEWED_PER_STEP = 4  # objects published after one view
@@ -227,7 +228,8 @@ class ObjectsBuilder:
     def _is_worth(self, instance: Instance) -> bool:
         """Whether enough views show enough of it, as what it is called."""
         large = {o.keyframe_id for o in instance.observations if o.n_px >= self.config.min_view_px}
-        if len(large) < self.config.min_views:
+        more = UNSURE_MORE_VIEWS if instance.is_uncertain else 0
+        if len(large) < self.config.min_views + more:
             return False
         if not len(instance.keys) or instance.solid().mean() < LEFT_SHARE:
             return False
