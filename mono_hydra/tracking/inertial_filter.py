@@ -19,8 +19,6 @@ from mono_hydra.tracking.filter_state import CORE, DV, SCALE, FilterState
 from mono_hydra.tracking.imu import ImuBuffer, ImuModel
 from mono_hydra.tracking.rest import (
     MAX_FLOW,
-    MAX_RATE_RAD_S,
-    accel_rest_sigma,
     common_flow_px,
     first_state,
     is_quiet,
@@ -35,6 +33,9 @@ from mono_hydra.tracking.updates import (
     update_from_tracks,
 )
 from mono_hydra.types import F8, I8, ImuSamples, TrackedPose
+
+MIN_REST_SAMPLES = 5
+REST_SIGMA_M_S = 0.02
 
 logger = logging.getLogger(__name__)
 
@@ -227,10 +228,13 @@ class InertialFilter:
         if stamp_s - first_s < o.static_s - 1e-6:
             return
         samples = self._imu.between(first_s, stamp_s)
-        flow = common_flow_px(first, tracks, np.eye(3), o.focal_px)
-        if not is_quiet(samples, o.imu) or flow > MAX_FLOW + 0.1:
+        if len(samples.stamps_s) < MIN_REST_SAMPLES:
             return
-        self.state = first_state(stamp_s, read_rest(samples), o.imu, o.scale_sigma, o.gravity_m_s2)
+        reading = read_rest(samples, o.imu)
+        flow = common_flow_px(first, tracks, np.eye(3), o.focal_px)
+        if reading.is_shaken or flow > MAX_FLOW:
+            return
+        self.state = first_state(stamp_s, reading, o.scale_sigma, o.gravity_m_s2)
         self.condition, self.is_resting = "tracking", True
         self._last_tracks_s = stamp_s
         self._recent.clear()
@@ -263,9 +267,10 @@ class InertialFilter:
         if stamp_s - then_s < o.rest_s - 1e-6 or stamp_s - then_s > 2.0 * o.rest_s:
             return False
         samples = self._imu.between(then_s, stamp_s)
-        if not is_quiet(samples, o.imu):
+        if len(samples.stamps_s) < MIN_REST_SAMPLES:
             return False
-        if np.linalg.norm(read_rest(samples).gyro_rad_s - state.gyro_bias) > MAX_RATE_RAD_S:
+        reading = read_rest(samples, o.imu)
+        if not is_quiet(reading, state.gyro_bias, state.accel_bias, o.gravity_m_s2):
             return False
         R_now = state.R @ self.T_body_camera[:3, :3]
         return common_flow_px(then, tracks, R_then.T @ R_now, o.focal_px) < MAX_FLOW
@@ -277,10 +282,9 @@ class InertialFilter:
         samples = self._imu.between(since_s, stamp_s)
         if len(samples.stamps_s) == 0:
             return
-        reading = read_rest(samples)
+        reading = read_rest(samples, o.imu)
         H, r = rest_rows(state, reading.gyro_rad_s, reading.accel_m_s2)
-        gyro_sigma = 3.0 * o.imu.noise.gyro * float(np.sqrt(20.0)) + 1e-3
-        sigma = np.repeat([0.02, gyro_sigma, accel_rest_sigma(o.imu)], 3)
+        sigma = np.repeat([REST_SIGMA_M_S, reading.gyro_sigma, reading.accel_sigma], 3)
         update_from_rows(state, H, r, sigma)
 
     def _lean_on_gravity(self, state: FilterState, stamp_s: float) -> None:
@@ -288,7 +292,7 @@ class InertialFilter:
         samples = self._imu.between(stamp_s - 0.1, stamp_s)
         if len(samples.stamps_s) == 0:
             return
-        accel = read_rest(samples).accel_m_s2
+        accel = read_rest(samples, self.options.imu).accel_m_s2
         if abs(float(np.linalg.norm(accel)) - self.options.gravity_m_s2) < 0.5:
             H, r = gravity_rows(state, accel)
             update_from_rows(state, H, r, np.full(3, 0.5))
@@ -373,11 +377,11 @@ class InertialFilter:
             return "a number is not finite or a variance negative"
         if np.linalg.norm(state.v) > o.max_speed_m_s:
             return "speed beyond the limit"
-        if np.sqrt(np.diag(state.P)[DV].max()) > o.max_velocity_sigma_m_s:
+        if np.diag(state.P)[DV].max() > o.max_velocity_sigma_m_s**2:
             return "velocity unknown"
         if state.clone_ids:
             _, P = state.relative_to(state.clone_ids[-1])
-            if np.sqrt(np.diag(P)[3:].max()) > o.max_relative_sigma_m:
+            if np.diag(P)[3:].max() > o.max_relative_sigma_m**2:
                 return "position unknown"
         return ""
 

@@ -17,7 +17,9 @@ from mono_hydra.tracking.track_store import FeatureTracks
 from mono_hydra.tracking.updates import gravity_rows, update_from_rows
 from mono_hydra.types import F8, ImuSamples
 
-MAX_FLOW = 0.4  # px over the interval
+MAX_FLOW = 1.2  # px in 0.3 s: 0.03 m/s at 3 m; shaking rotors alone make 0.5 to 1 px
+MAX_SHAKE_M_S2, MAX_GYRO_SHAKE_RAD_S = 2.5, 0.15
+MAX_FORCE_M_S2 = 0.1  # of the mean's length from gravity; what the bias may be wrong by
 MAX_RATE_RAD_S = 0.02
 MIN_TRACKS = 6
 
@@ -52,33 +54,50 @@ def common_flow_px(old: FeatureTracks, new: FeatureTracks, R_old_new: F8, focal_
 
 @dataclass(frozen=True, eq=False)
 class RestReading:
-    """Means of inertial samples taken at rest."""
+    """Mean inertial samples of a stretch, and how much they shake."""
 
     gyro_rad_s: F8  # (3,)
     accel_m_s2: F8  # (3,)
-    n: int
+    gyro_sigma: float  # of the mean, the largest axis
+    accel_sigma: float
+    gyro_spread: float  # of the samples
+    accel_spread: float
+
+    @property
+    def is_shaken(self) -> bool:
+        """Whether the samples spread more than motors running at rest explain."""
+        return self.gyro_spread > MAX_GYRO_SHAKE_RAD_S or self.accel_spread > MAX_SHAKE_M_S2
 
 
-def read_rest(samples: ImuSamples) -> RestReading:
-    """Mean samples of a stretch."""
-    gyro, accel = samples.gyro_rad_s.mean(axis=0), samples.accel_m_s2.mean(axis=0)
-    return RestReading(gyro, accel, len(samples.stamps_s))
-
-
-def is_quiet(samples: ImuSamples, model: ImuModel) -> bool:
-    """Whether the samples' spread is that of the device's noise."""
-    if len(samples.stamps_s) < 5:
-        return False
+def read_rest(samples: ImuSamples, model: ImuModel) -> RestReading:
+    """Means of at least one sample; their sigma is three times that of white noise."""
+    n = len(samples.stamps_s)
     root = float(np.sqrt(model.rate_hz))
-    accel = float(samples.accel_m_s2.std(axis=0).max())
-    gyro = float(samples.gyro_rad_s.std(axis=0).max())
-    return accel < max(0.05, 3.0 * model.noise.accel * root) and gyro < max(
-        MAX_RATE_RAD_S, 3.0 * model.noise.gyro * root
+    spreads = [float(x.std(axis=0).max()) for x in (samples.gyro_rad_s, samples.accel_m_s2)]
+    gyro, accel = (
+        3.0 * max(spread, density * root) / float(np.sqrt(n))
+        for spread, density in zip(spreads, (model.noise.gyro, model.noise.accel), strict=True)
     )
+    return RestReading(
+        samples.gyro_rad_s.mean(axis=0), samples.accel_m_s2.mean(axis=0), gyro + 1e-3,
+        accel + 1e-2, spreads[0], spreads[1],
+    )  # fmt: skip
+
+
+def is_quiet(reading: RestReading, gyro_bias: F8, accel_bias: F8, gravity: float) -> bool:
+    """Whether the means are those of rest.
+
+    The spread says little: rotors that turn before take-off shake the samples by 1 m/s2 and more.
+    """
+    if reading.is_shaken:
+        return False
+    rate = float(np.linalg.norm(reading.gyro_rad_s - gyro_bias))
+    force = float(np.linalg.norm(reading.accel_m_s2 - accel_bias))
+    return rate < MAX_RATE_RAD_S and abs(force - gravity) < MAX_FORCE_M_S2 + reading.accel_sigma
 
 
 def first_state(
-    stamp_s: float, reading: RestReading, model: ImuModel, scale_sigma: float, gravity: float
+    stamp_s: float, reading: RestReading, scale_sigma: float, gravity: float
 ) -> FilterState:
     """State at rest: roll and pitch from the accelerometer, gyro bias from the gyro.
 
@@ -96,13 +115,8 @@ def first_state(
     state = FilterState(stamp_s, R_world_body, np.diag(sigma**2), gravity)
     state.gyro_bias = reading.gyro_rad_s.copy()
     H, r = gravity_rows(state, reading.accel_m_s2)
-    update_from_rows(state, H, r, np.full(3, accel_rest_sigma(model)))
+    update_from_rows(state, H, r, np.full(3, reading.accel_sigma))
     return state
-
-
-def accel_rest_sigma(model: ImuModel) -> float:
-    """Sigma of one mean reading at rest, three times the noise of a 20th of a second."""
-    return 3.0 * model.noise.accel * float(np.sqrt(20.0)) + 0.01
 
 
 def check_units(reading: RestReading, gravity: float) -> None:
