@@ -52,3 +52,11 @@ def score_covariance(T_estimated: F8, T_true: F8, covariances: F8) -> dict[str, 
         "below_upper": float(np.mean(pose <= high)),
         "final_sigma_m": float(np.sqrt(np.trace(covariances[-1, 3:, 3:]) / 3.0)),
     }
+
+
+def average_in_band(nees_of_runs: F8, dof: int) -> float:
+    """Share of instants at which the runs' mean NEES lies in its 95 % band; (runs, N)."""
+    n_runs = len(nees_of_runs)
+    low, high = chdtri(dof * n_runs, [0.975, 0.025])
+    total = nees_of_runs.sum(axis=0)
+    return float(np.mean((total >= low) & (total <= high)))

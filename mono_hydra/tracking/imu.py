@@ -18,13 +18,14 @@ SATURATED_SHARE = 0.95  # of the range; sensors bend before they clip
 SATURATED_FACTOR = 100.0
 GAP_GYRO_RAD_S = 0.6  # what a hand-held camera may turn while nothing is heard of it
 GAP_ACCEL_M_S2 = 3.0
+REAL_EUROC = DEVICES["euroc"].scaled(3.0)  # white noise stands in for scale errors and tilts
 
 
 @dataclass(frozen=True)
 class ImuModel:
     """What the filter believes of the device."""
 
-    noise: ImuNoise = DEVICES["euroc"].scaled(3.0)  # white noise stands in for scale errors
+    noise: ImuNoise = REAL_EUROC
     rate_hz: float = 200.0
     gyro_range_rad_s: float = 17.4  # 1000 deg/s
     accel_range_m_s2: float = 156.0  # 16 g

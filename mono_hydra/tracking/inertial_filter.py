@@ -214,7 +214,9 @@ class InertialFilter:
         probe.state = FilterState(0.0, np.eye(3), np.eye(CORE) * 1e-4, self.options.gravity_m_s2)
         probe.condition = "tracking"
         points = np.array([[0.1 * i, 0.05 * (i % 3)] for i in range(-4, 4)])
-        still = ImuSamples(np.array([0.0, 1.0]), np.zeros((2, 3)), np.tile([0.1, 0.0, 9.81], (2, 1)))
+        still = ImuSamples(
+            np.array([0.0, 1.0]), np.zeros((2, 3)), np.tile([0.1, 0.0, 9.81], (2, 1))
+        )
         probe.propagate(still, 1e-6)
         for k in range(5):
             ids = np.arange(8 if k < 4 else 1)

@@ -55,7 +55,7 @@ def left_jacobian(x: float, y: float, z: float, out: F8) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def multiply(a: F8, b: F8, out: F8) -> None:
-    """out = a b; out is neither of them."""
+    """Write a b to out; out is neither of them."""
     for i in range(a.shape[0]):
         for j in range(b.shape[1]):
             out[i, j] = 0.0

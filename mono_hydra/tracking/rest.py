@@ -41,13 +41,13 @@ def common_flow_px(old: FeatureTracks, new: FeatureTracks, R_old_new: F8, focal_
     x, y = old.points[i].T
     zero, one = np.zeros(len(i)), np.ones(len(i))
     J = np.concatenate([np.column_stack([one, zero, x]), np.column_stack([zero, one, y])])
-    target, weight = np.concatenate([d[:, 0], d[:, 1]]), np.ones(2 * len(i))
-    flow = np.zeros(3)
-    for _ in range(4):  # a few moving objects must not count
-        normal = (J * weight[:, None]).T @ J + 1e-9 * np.eye(3)
-        flow = np.linalg.solve(normal, (J * weight[:, None]).T @ target)
-        miss = np.abs(target - J @ flow)
-        weight = np.minimum(1.0, 1.5 * max(float(np.median(miss)), 0.05) / np.maximum(miss, 1e-9))
+    target = np.concatenate([d[:, 0], d[:, 1]])
+    flow = np.array([np.median(d[:, 0]), np.median(d[:, 1]), 0.0])
+    for _ in range(4):  # Cauchy's weights: moving objects must not count
+        miss = target - J @ flow
+        scale = max(1.5 * float(np.median(np.abs(miss))), 0.05)
+        weighted = J / (1.0 + (miss / scale) ** 2)[:, None]
+        flow = np.linalg.solve(weighted.T @ J + 1e-9 * np.eye(3), weighted.T @ target)
     flow[2] *= float(np.sqrt(np.mean(x * x + y * y)))
     return float(np.linalg.norm(flow))
 

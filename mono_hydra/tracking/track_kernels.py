@@ -34,7 +34,7 @@ def cameras(R: F8, p: F8, R_bc: F8, t_bc: F8, C: F8, c: F8) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def solve3(A: F8, b: F8, x: F8) -> bool:
-    """x = A^-1 b for a symmetric positive (3, 3); False where it is not positive."""
+    """Solve A x = b for a symmetric positive (3, 3); False where it is not positive."""
     l00 = A[0, 0]
     if not l00 > 0.0:
         return False
@@ -98,7 +98,9 @@ def _normal_equations(
         k = at[n]
         for i in range(3):
             for j in range(2):
-                J[i, j] = C[k, 0, i] * C[a, 0, j] + C[k, 1, i] * C[a, 1, j] + C[k, 2, i] * C[a, 2, j]
+                J[i, j] = (
+                    C[k, 0, i] * C[a, 0, j] + C[k, 1, i] * C[a, 1, j] + C[k, 2, i] * C[a, 2, j]
+                )
             e[i] = C[k, 0, i] * C[a, 0, 2] + C[k, 1, i] * C[a, 1, 2] + C[k, 2, i] * C[a, 2, 2]
             J[i, 2] = (
                 C[k, 0, i] * (c[a, 0] - c[k, 0])
@@ -133,13 +135,11 @@ def triangulate(
     C: F8, c: F8, scale: F8, at: I8, uv: F8, logz: F8, log_sigma: F8, sigma: float,
     max_relative: float, f: F8,
 ) -> int:  # fmt: skip
-    """World point f (3,) of one track; USED, or why it is not.
+    """World point f (3,) of one track, written; USED, or why it is not.
 
-    Args:
-        C: camera rotations (N, 3, 3); c: centres (N, 3); scale: log-scales (N,).
-        at: clone of each sight (M,); uv: (M, 2) normalised; logz: ln predicted depth (M,) or NaN.
-        log_sigma: (M,) of logz; sigma: of uv; max_relative: largest sigma of ln inverse depth.
-        f: the point is written here.
+    C camera rotations (N, 3, 3), c centres (N, 3), scale log-scales (N,); at (M,) clone of each
+    sight, uv (M, 2) normalised, logz (M,) ln predicted depth or NaN, log_sigma (M,) of it; sigma of
+    uv; max_relative largest sigma of ln inverse depth.
     """
     a, last = at[at.shape[0] - 1], at.shape[0] - 1
     A, B, b, d = np.empty((3, 3)), np.empty((3, 3)), np.empty(3), np.empty(3)
@@ -307,9 +307,7 @@ def gate_value(P: F8, at: I8, H: F8, Q: F8, r: F8, sight: I8, n_rows: int) -> fl
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_information(
-    at: I8, H: F8, Q: F8, r: F8, sight: I8, n_rows: int, A: F8, b: F8
-) -> None:
+def add_information(at: I8, H: F8, Q: F8, r: F8, sight: I8, n_rows: int, A: F8, b: F8) -> None:
     """A += H^T (1 - Q Q^T) H, b += H^T (1 - Q Q^T) r over the clones' errors (7 N)."""
     Y, z = np.zeros((3, 7 * at.shape[0])), np.zeros(3)
     for a in range(n_rows):
