@@ -54,7 +54,7 @@ class FilterOptions:
     clone_interval_s: float = 0.1
     max_tracks: int = 40  # in one update
     min_parallax_px: float = 2.0  # between the last two clones, else the older of them goes
-    max_relative_depth: float = 0.5  # sigma of ln inverse depth beyond which a point is left out
+    max_relative_depth: float = 0.2  # sigma of ln inverse depth; worse points are no small errors
     scale_sigma: float = 0.10  # of the predicted depth's log-scale
     scale_time_s: float = 10.0
     depth_common_sigma: float = 0.03  # error that all depths of one image share

@@ -37,7 +37,7 @@ _GATES: F8 = np.concatenate([[0.0], chdtri(np.arange(1, MAX_ROWS), GATE_TAIL)])
 
 def update_from_tracks(
     state: FilterState, tracks: UsedTracks, T_body_camera: F8, sigma: float,
-    *, max_relative: float = 0.5, max_misfit: float = 3.0,
+    *, max_relative: float = 0.2, max_misfit: float = 3.0,
 ) -> TrackUpdate:  # fmt: skip
     """Correct the state by finished tracks, all gated against the same covariance.
 
