@@ -35,3 +35,7 @@ class SimulationError(MonoHydraError):
 
 class EvaluationError(MonoHydraError):
     """A run cannot be scored against the given truth."""
+
+
+class TrackingError(MonoHydraError):
+    """The inertial or visual input of the tracker cannot be what it is said to be."""

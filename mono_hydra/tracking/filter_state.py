@@ -1,0 +1,142 @@
+"""State and covariance of the filter, with clones of past poses.
+
+Errors: th, dv, dp (right-invariant, `propagation_kernels`), gyro bias, accel bias, log-scale s,
+then seven per clone: th, dp, and the log-scale at the clone's stamp. True value = estimate
+moved by the error. z_predicted = z exp(s).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mono_hydra.geometry import se3
+from mono_hydra.tracking import propagation_kernels as kernels
+from mono_hydra.tracking.imu import ImuSteps
+from mono_hydra.types import F8
+
+TH, DV, DP = slice(0, 3), slice(3, 6), slice(6, 9)
+BG, BA, SCALE = slice(9, 12), slice(12, 15), 15
+CORE, CLONE = 16, 7
+GRAVITY_AXIS: F8 = np.array([0.0, 0.0, -1.0])
+
+
+class FilterState:
+    """Estimate and joint covariance; every method keeps both consistent."""
+
+    def __init__(self, stamp_s: float, R_world_body: F8, P: F8, gravity_m_s2: float = 9.81) -> None:
+        """Rest at the origin with zero biases and covariance P (16, 16)."""
+        self.stamp_s = stamp_s
+        self.R = np.array(R_world_body, np.float64)
+        self.motion = np.zeros((2, 3))  # v, p
+        self.gyro_bias, self.accel_bias = np.zeros(3), np.zeros(3)
+        self.log_scale = 0.0
+        self.P = np.array(P, np.float64)
+        self.gravity = gravity_m_s2 * GRAVITY_AXIS
+        self.clone_ids: list[int] = []
+        self.clone_stamps_s: list[float] = []
+        self.clone_R = np.zeros((0, 3, 3))
+        self.clone_p = np.zeros((0, 3))
+        self.clone_scale = np.zeros(0)
+
+    @property
+    def v(self) -> F8:
+        """(3,) velocity, world, m/s."""
+        return np.asarray(self.motion[0])
+
+    @property
+    def p(self) -> F8:
+        """(3,) position, world, m."""
+        return np.asarray(self.motion[1])
+
+    @property
+    def T_world_body(self) -> F8:  # noqa: N802 - a transform
+        """(4, 4) pose."""
+        return se3.from_rt(self.R, self.p)
+
+    def propagate(
+        self, steps: ImuSteps, walks: tuple[float, float], scale_sigma: float, scale_time_s: float
+    ) -> None:
+        """Move through inertial steps; s decays as an Ornstein-Uhlenbeck process."""
+        Phi, Q = np.empty((15, 15)), np.empty((15, 15))
+        kernels.integrate(
+            self.R, self.motion[0], self.motion[1], steps.dt_s,
+            steps.gyro_rad_s - self.gyro_bias, steps.accel_m_s2 - self.accel_bias,
+            steps.gyro_density2, steps.accel_density2, np.array(walks) ** 2, self.gravity, Phi, Q,
+        )  # fmt: skip
+        duration_s = float(steps.dt_s.sum())
+        decay = float(np.exp(-duration_s / scale_time_s))
+        P = self.P
+        P[:15] = Phi @ P[:15]
+        P[:, :15] = P[:, :15] @ Phi.T
+        P[:15, :15] += Q
+        P[SCALE] *= decay
+        P[:, SCALE] *= decay
+        P[SCALE, SCALE] += scale_sigma**2 * (1.0 - decay**2)
+        self.log_scale *= decay
+        self.stamp_s += duration_s
+
+    def add_clone(self, clone_id: int) -> None:
+        """Copy pose and log-scale of this instant behind the last clone."""
+        picked = np.array([0, 1, 2, 6, 7, 8, SCALE])
+        rows = self.P[picked]
+        self.P = np.block([[self.P, rows.T], [rows, rows[:, picked]]])
+        self.clone_ids.append(clone_id)
+        self.clone_stamps_s.append(self.stamp_s)
+        self.clone_R = np.concatenate([self.clone_R, self.R[None]])
+        self.clone_p = np.concatenate([self.clone_p, self.p[None]])
+        self.clone_scale = np.append(self.clone_scale, self.log_scale)
+
+    def drop_clone(self, index: int) -> None:
+        """Delete a clone: in covariance form this is exact marginalisation."""
+        first = CORE + CLONE * index
+        kept = np.r_[0:first, first + CLONE : len(self.P)]
+        self.P = np.ascontiguousarray(self.P[np.ix_(kept, kept)])
+        del self.clone_ids[index], self.clone_stamps_s[index]
+        self.clone_R = np.delete(self.clone_R, index, axis=0)
+        self.clone_p = np.delete(self.clone_p, index, axis=0)
+        self.clone_scale = np.delete(self.clone_scale, index)
+
+    def loosen_clone_scale(self, index: int, sigma: float) -> None:
+        """Add the error that all depths of one image share; before its depths are used."""
+        at = CORE + CLONE * index + 6
+        self.P[at, at] += sigma**2
+
+    def correct(self, dx: F8) -> None:
+        """Move the estimate by the error dx (16 + 7 n_clones,)."""
+        kernels.move_group(self.R, self.motion, dx[:9])
+        self.gyro_bias = self.gyro_bias + dx[BG]
+        self.accel_bias = self.accel_bias + dx[BA]
+        self.log_scale += float(dx[SCALE])
+        for k in range(len(self.clone_ids)):
+            part = dx[CORE + CLONE * k : CORE + CLONE * (k + 1)]
+            kernels.move_group(self.clone_R[k], self.clone_p[k : k + 1], part[:6])
+            self.clone_scale[k] += part[6]
+
+    def pose_covariance(self) -> F8:
+        """(6, 6) rotation, translation; right perturbation T_true = T_est Exp(xi)."""
+        at = np.r_[TH, DP]
+        return moved_covariance(self.P[np.ix_(at, at)], self.T_world_body)
+
+    def relative_to(self, clone_id: int) -> tuple[F8, F8]:
+        """T_clone_body (4, 4) and its covariance (6, 6), right perturbation."""
+        k = self.clone_ids.index(clone_id)
+        first = CORE + CLONE * k
+        now, then = np.r_[TH, DP], np.arange(first, first + 6)
+        P = self.P
+        cross = P[np.ix_(now, then)]
+        difference = P[np.ix_(now, now)] + P[np.ix_(then, then)] - cross - cross.T
+        T = self.T_world_body
+        T_world_clone = se3.from_rt(self.clone_R[k], self.clone_p[k])
+        return se3.inverse(T_world_clone) @ T, moved_covariance(difference, T)
+
+    def is_sound(self) -> bool:
+        """Whether all numbers are finite and no variance is negative."""
+        numbers = (self.P, self.R, self.motion, self.gyro_bias, self.accel_bias, self.clone_p)
+        return bool(all(np.isfinite(x).all() for x in numbers) and np.diag(self.P).min() >= 0.0)
+
+
+def moved_covariance(P_world: F8, T_world_body: F8) -> F8:
+    """Covariance (6, 6) of a left (world) perturbation as that of a right one."""
+    A = se3.adjoint(se3.inverse(T_world_body))
+    P = A @ P_world @ A.T
+    return np.asarray(0.5 * (P + P.T))

@@ -1,0 +1,408 @@
+"""Visual-inertial estimator: a right-invariant sliding-window filter over tracks and IMU samples.
+
+Sources: Mourikis and Roumeliotis (ICRA 2007) for the window and the elimination of points; Barrau
+and Bonnabel (2017) and Brossard et al. (2018) for the invariant error, which leaves yaw and
+position exactly unobservable. World z up, origin at the first pose; body = IMU frame.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from mono_hydra.geometry import se3
+from mono_hydra.tracking.filter_state import CORE, DV, SCALE, FilterState
+from mono_hydra.tracking.imu import ImuBuffer, ImuModel
+from mono_hydra.tracking.rest import (
+    MAX_FLOW,
+    common_flow_px,
+    first_state,
+    is_quiet,
+    read_rest,
+)
+from mono_hydra.tracking.track_store import FeatureTracks, TrackStore
+from mono_hydra.tracking.updates import (
+    TrackUpdate,
+    gravity_rows,
+    rest_rows,
+    update_from_rows,
+    update_from_tracks,
+)
+from mono_hydra.types import F8, I8, ImuSamples, TrackedPose
+
+MIN_REST_SAMPLES = 5
+REST_SIGMA_M_S = 0.02
+
+logger = logging.getLogger(__name__)
+
+Condition = Literal["initialising", "tracking", "degraded", "lost"]
+
+
+@dataclass(frozen=True)
+class FilterOptions:
+    """What the filter is told; defaults for a VGA camera and real devices."""
+
+    imu: ImuModel = field(default_factory=ImuModel)
+    focal_px: float = 460.0
+    sigma_px: float = 1.0  # tracking errors are correlated in time: never below 0.7
+    gravity_m_s2: float = 9.81
+    max_clones: int = 15
+    clone_interval_s: float = 0.1
+    max_tracks: int = 40  # in one update
+    min_parallax_px: float = 2.0  # between the last two clones, else the older of them goes
+    max_relative_depth: float = 0.2  # sigma of ln inverse depth; worse points are no small errors
+    scale_sigma: float = 0.10  # of the predicted depth's log-scale
+    scale_time_s: float = 10.0
+    depth_common_sigma: float = 0.03  # error that all depths of one image share
+    depth_sigma_floor: float = 0.05
+    depth_range_m: tuple[float, float] = (0.3, 8.0)
+    max_depths: int = 30  # of one image
+    static_s: float = 1.0
+    rest_s: float = 0.3
+    few_tracks: int = 40
+    max_degraded_s: float = 5.0
+    max_speed_m_s: float = 8.0
+    max_velocity_sigma_m_s: float = 1.0
+    max_relative_sigma_m: float = 0.5  # of the position against the newest clone
+
+
+@dataclass(frozen=True, eq=False)
+class InertialEstimate:
+    """The filter's answer at one stamp."""
+
+    stamp_s: float
+    state: Condition
+    T_world_body: F8  # (4, 4)
+    velocity_world_m_s: F8  # (3,)
+    gyro_bias_rad_s: F8  # (3,)
+    accel_bias_m_s2: F8  # (3,)
+    log_scale: float  # z_predicted = z exp(log_scale)
+    log_scale_sigma: float
+    covariance: F8  # (6, 6) rotation, translation, right perturbation of T_world_body
+    joint: F8  # (16, 16) covariance in the filter's own errors
+
+    def tracked_pose(self, frame_index: int, T_body_camera: F8) -> TrackedPose:
+        """The camera's pose, its covariance moved along."""
+        A = se3.adjoint(se3.inverse(T_body_camera))
+        return TrackedPose(
+            frame_index, self.stamp_s, self.T_world_body @ T_body_camera, self.state,
+            A @ self.covariance @ A.T,
+        )  # fmt: skip
+
+
+class InertialFilter:
+    """Owner of state, window and tracks. Feed IMU samples, then a frame; ask for the estimate."""
+
+    def __init__(self, T_body_camera: F8, options: FilterOptions | None = None) -> None:
+        """`T_body_camera` (4, 4) takes camera points to body points."""
+        self.options = options or FilterOptions()
+        self.T_body_camera = np.array(T_body_camera, np.float64)
+        self.state: FilterState | None = None
+        self.condition: Condition = "initialising"
+        self.fault = ""
+        self.n_stamps_dropped = 0
+        self.last_update: TrackUpdate | None = None
+        self.nis = deque[tuple[float, int]](maxlen=10)  # of the last updates: about one second
+        self.is_resting = False
+        self._imu = ImuBuffer(self.options.imu)
+        self._tracks = TrackStore()
+        self._recent = deque[tuple[float, F8, FeatureTracks]]()  # stamp, R_world_camera, tracks
+        self._clone_tracks: dict[int, FeatureTracks] = {}
+        self._depth_clones = deque[tuple[int, float]]()
+        self._next_clone = 0
+        self._pinned: int | None = None
+        self._last_frame_s = -np.inf
+        self._last_tracks_s = -np.inf
+        self._few_since_s: float | None = None
+        self._gap = False
+        self._n_tracks = 0
+
+    def propagate(self, imu: ImuSamples, stamp_s: float) -> None:
+        """Take in samples and move the state to `stamp_s`; a stamp in the past moves nothing."""
+        self._imu.add(imu)
+        state, o = self.state, self.options
+        if state is None or self.condition == "lost" or stamp_s <= state.stamp_s:
+            return
+        steps = self._imu.steps(state.stamp_s, stamp_s)
+        self._gap = steps.longest_gap_s > o.imu.max_gap_s
+        noise = o.imu.noise
+        walks = (noise.gyro_walk, noise.accel_walk)
+        state.propagate(steps, walks, o.scale_sigma, o.scale_time_s)
+        state.stamp_s = stamp_s  # not the sum of the steps: stamps must stay comparable
+
+    def add_frame(self, stamp_s: float, tracks: FeatureTracks) -> None:
+        """One image's tracks; the samples up to its stamp were given to `propagate` before."""
+        if stamp_s <= self._last_frame_s:
+            self.n_stamps_dropped += 1
+            return
+        self._last_frame_s = stamp_s
+        tracks = _ordered(tracks)
+        self._n_tracks = len(tracks.ids)
+        if self.state is None:
+            self._initialise(stamp_s, tracks)
+        elif self.condition != "lost":
+            self.propagate(_NO_SAMPLES, stamp_s)
+            self._step(self.state, stamp_s, tracks)
+            self._judge(self.state, stamp_s)
+
+    def add_depth(self, stamp_s: float, ids: I8, depth_m: F8, depth_sigma: F8) -> int:
+        """Predicted depth at tracks of an earlier frame; attached to its clone, or dropped.
+
+        Args:
+            stamp_s: stamp of the image that was predicted.
+            ids: (N,) tracks.
+            depth_m: (N,) along the optical axis.
+            depth_sigma: (N,) standard deviation of ln depth.
+
+        Returns:
+            Samples attached; 0 where the frame has no clone, or had its depth already.
+        """
+        state, o = self.state, self.options
+        if state is None or stamp_s not in state.clone_stamps_s:
+            return 0
+        index = state.clone_stamps_s.index(stamp_s)
+        clone_id = state.clone_ids[index]
+        if clone_id in self._with_depth(state):
+            return 0
+        near, far = o.depth_range_m
+        good = np.isfinite(depth_m) & np.isfinite(depth_sigma) & (depth_sigma > 0.0)
+        good &= (depth_m > near) & (depth_m < far)
+        sigma = np.maximum(depth_sigma, o.depth_sigma_floor)
+        n = self._tracks.add_depth(
+            clone_id, stamp_s, ids[good], depth_m[good], sigma[good], o.max_depths
+        )
+        if n:
+            self._depth_clones.append((clone_id, stamp_s))
+            in_a_second = sum(abs(stamp_s - t) < 1.0 for _, t in self._depth_clones)
+            # images of one second repeat their common error, so each counts for less
+            state.loosen_clone_scale(index, o.depth_common_sigma * float(np.sqrt(in_a_second)))
+        return n
+
+    def estimate(self) -> InertialEstimate | None:
+        """The estimate; None while initialising and when lost."""
+        state = self.state
+        if state is None or self.condition in ("initialising", "lost"):
+            return None
+        return InertialEstimate(
+            state.stamp_s, self.condition, state.T_world_body, state.v.copy(),
+            state.gyro_bias.copy(), state.accel_bias.copy(), state.log_scale,
+            float(np.sqrt(state.P[SCALE, SCALE])), state.pose_covariance(),
+            state.P[:CORE, :CORE].copy(),
+        )  # fmt: skip
+
+    def pin(self) -> int | None:
+        """Keep the newest clone until the next call; for `relative_to_pinned`. None without one."""
+        if self.state is not None and self.state.clone_ids:
+            self._pinned = self.state.clone_ids[-1]
+        return self._pinned
+
+    def relative_to_pinned(self) -> tuple[F8, F8] | None:
+        """T_pinned_now (4, 4) of the camera and its covariance (6, 6), right perturbation."""
+        if self.state is None or self._pinned is None:
+            return None
+        T, P = self.state.relative_to(self._pinned)
+        A = se3.adjoint(se3.inverse(self.T_body_camera))
+        return se3.inverse(self.T_body_camera) @ T @ self.T_body_camera, A @ P @ A.T
+
+    def warm_up(self) -> None:
+        """Compile or load the kernels."""
+        probe = InertialFilter(self.T_body_camera, self.options)
+        probe.state = FilterState(0.0, np.eye(3), np.eye(CORE) * 1e-4, self.options.gravity_m_s2)
+        probe.condition = "tracking"
+        points = np.array([[0.1 * i, 0.05 * (i % 3)] for i in range(-4, 4)])
+        still = ImuSamples(
+            np.array([0.0, 1.0]), np.zeros((2, 3)), np.tile([0.1, 0.0, 9.81], (2, 1))
+        )
+        probe.propagate(still, 1e-6)
+        for k in range(5):
+            ids = np.arange(8 if k < 4 else 1)
+            probe.add_frame(1.0 + 0.2 * k, FeatureTracks(ids, points[: len(ids)] + 0.02 * k))
+
+    def _initialise(self, stamp_s: float, tracks: FeatureTracks) -> None:
+        """Start once camera and IMU agree for long enough that nothing moves."""
+        o = self.options
+        self._remember(stamp_s, np.eye(3), tracks, o.static_s)
+        first_s, _, first = self._recent[0]
+        if stamp_s - first_s < o.static_s - 1e-6:
+            return
+        samples = self._imu.between(first_s, stamp_s)
+        if len(samples.stamps_s) < MIN_REST_SAMPLES:
+            return
+        reading = read_rest(samples, o.imu)
+        flow = common_flow_px(first, tracks, np.eye(3), o.focal_px)
+        if reading.is_shaken or flow > MAX_FLOW:
+            return
+        self.state = first_state(stamp_s, reading, o.scale_sigma, o.gravity_m_s2)
+        self.condition, self.is_resting = "tracking", True
+        self._last_tracks_s = stamp_s
+        self._recent.clear()
+        self._add_clone(self.state, tracks)
+
+    def _step(self, state: FilterState, stamp_s: float, tracks: FeatureTracks) -> None:
+        R_world_camera = state.R @ self.T_body_camera[:3, :3]
+        self._remember(stamp_s, R_world_camera, tracks, self.options.rest_s)
+        self.is_resting = self._rests(state, stamp_s, tracks)
+        if len(tracks.ids) > 0:
+            self._last_tracks_s = stamp_s
+        if self.is_resting:
+            self._hold(state, stamp_s)
+        elif not state.clone_ids or self._is_clone_due(state, stamp_s):
+            self._add_clone(state, tracks)
+            self._use_tracks(state, tracks)
+        if stamp_s - self._last_tracks_s > 1.0:
+            self._lean_on_gravity(state, stamp_s)
+
+    def _remember(self, stamp_s: float, R: F8, tracks: FeatureTracks, span_s: float) -> None:
+        """Keep the frames of the last `span_s` and the one before them."""
+        self._recent.append((stamp_s, R, tracks))
+        while len(self._recent) > 1 and self._recent[1][0] <= stamp_s - span_s + 1e-6:
+            self._recent.popleft()
+
+    def _rests(self, state: FilterState, stamp_s: float, tracks: FeatureTracks) -> bool:
+        """Whether images and IMU both say that nothing moves."""
+        o = self.options
+        then_s, R_then, then = self._recent[0]
+        if stamp_s - then_s < o.rest_s - 1e-6 or stamp_s - then_s > 2.0 * o.rest_s:
+            return False
+        samples = self._imu.between(then_s, stamp_s)
+        if len(samples.stamps_s) < MIN_REST_SAMPLES:
+            return False
+        reading = read_rest(samples, o.imu)
+        if not is_quiet(reading, state.gyro_bias, state.accel_bias, o.gravity_m_s2):
+            return False
+        R_now = state.R @ self.T_body_camera[:3, :3]
+        return common_flow_px(then, tracks, R_then.T @ R_now, o.focal_px) < MAX_FLOW
+
+    def _hold(self, state: FilterState, stamp_s: float) -> None:
+        """Zero velocity; no clone, else the window fills with one pose."""
+        o = self.options
+        since_s = self._recent[-2][0] if len(self._recent) > 1 else stamp_s - 0.05
+        samples = self._imu.between(since_s, stamp_s)
+        if len(samples.stamps_s) == 0:
+            return
+        reading = read_rest(samples, o.imu)
+        H, r = rest_rows(state, reading.gyro_rad_s, reading.accel_m_s2)
+        sigma = np.repeat([REST_SIGMA_M_S, reading.gyro_sigma, reading.accel_sigma], 3)
+        update_from_rows(state, H, r, sigma)
+
+    def _lean_on_gravity(self, state: FilterState, stamp_s: float) -> None:
+        """Without any track: the accelerometer keeps roll and pitch from running away."""
+        samples = self._imu.between(stamp_s - 0.1, stamp_s)
+        if len(samples.stamps_s) == 0:
+            return
+        accel = read_rest(samples, self.options.imu).accel_m_s2
+        if abs(float(np.linalg.norm(accel)) - self.options.gravity_m_s2) < 0.5:
+            H, r = gravity_rows(state, accel)
+            update_from_rows(state, H, r, np.full(3, 0.5))
+
+    def _is_clone_due(self, state: FilterState, stamp_s: float) -> bool:
+        return stamp_s - state.clone_stamps_s[-1] >= self.options.clone_interval_s - 5e-3
+
+    def _add_clone(self, state: FilterState, tracks: FeatureTracks) -> None:
+        clone_id = self._next_clone
+        self._next_clone += 1
+        state.add_clone(clone_id)
+        self._clone_tracks[clone_id] = tracks
+        self._tracks.add(clone_id, tracks)
+        if tracks.depth_m is not None and tracks.depth_sigma is not None:
+            self.add_depth(state.stamp_s, tracks.ids, tracks.depth_m, tracks.depth_sigma)
+
+    def _use_tracks(self, state: FilterState, tracks: FeatureTracks) -> None:
+        """Update by what has ended and by what the leaving clone saw; then drop that clone."""
+        o = self.options
+        ids = self._tracks.ended(tracks.ids.tolist())
+        leaving = self._leaving(state)
+        if leaving is not None and leaving != len(state.clone_ids) - 2:
+            ids = sorted(set(ids) | set(self._tracks.seen_by(state.clone_ids[leaving])))
+        used = self._tracks.take(ids, o.max_tracks)
+        self.last_update = update_from_tracks(
+            state, used, self.T_body_camera, o.sigma_px / o.focal_px,
+            max_relative=o.max_relative_depth,
+        )  # fmt: skip
+        if self.last_update.dof:
+            self.nis.append((self.last_update.nis, self.last_update.dof))
+        self._tracks.forget_ended(tracks.ids.tolist())
+        if leaving is not None:
+            clone_id = state.clone_ids[leaving]
+            state.drop_clone(leaving)
+            self._tracks.forget_clone(clone_id)
+            del self._clone_tracks[clone_id]
+
+    def _leaving(self, state: FilterState) -> int | None:
+        """Index of the clone that must go: the oldest, or the second newest while hovering."""
+        o, n = self.options, len(state.clone_ids)
+        if n <= o.max_clones:
+            return None
+        newest, before = state.clone_ids[-1], state.clone_ids[-2]
+        if before != self._pinned:
+            R_bc = self.T_body_camera[:3, :3]
+            R_old_new = R_bc.T @ state.clone_R[-2].T @ state.clone_R[-1] @ R_bc
+            flow = common_flow_px(
+                self._clone_tracks[before], self._clone_tracks[newest], R_old_new, o.focal_px
+            )
+            if flow < o.min_parallax_px:
+                return n - 2
+        return 1 if state.clone_ids[0] == self._pinned else 0
+
+    def _with_depth(self, state: FilterState) -> set[int]:
+        newest = state.clone_stamps_s[-1]
+        while self._depth_clones and self._depth_clones[0][1] < newest - 10.0:
+            self._depth_clones.popleft()
+        return {clone_id for clone_id, _ in self._depth_clones}
+
+    def _judge(self, state: FilterState, stamp_s: float) -> None:
+        """Condition after a frame."""
+        o = self.options
+        fault = self._find_fault(state)
+        if fault:
+            self._lose(fault)
+            return
+        few = self._n_tracks < o.few_tracks
+        self._few_since_s = (self._few_since_s or stamp_s) if few else None
+        nis = sum(v for v, _ in self.nis) / max(sum(d for _, d in self.nis), 1)
+        bad = self._gap or nis > 2.0
+        bad |= self._few_since_s is not None and stamp_s - self._few_since_s > 0.3
+        if bad:
+            self.condition = "degraded"
+            if stamp_s - self._last_tracks_s > o.max_degraded_s:
+                self._lose("no tracks for too long")
+        elif self.condition == "degraded":
+            self.condition = "tracking"
+
+    def _find_fault(self, state: FilterState) -> str:
+        o = self.options
+        if not state.is_sound():
+            return "a number is not finite or a variance negative"
+        if np.linalg.norm(state.v) > o.max_speed_m_s:
+            return "speed beyond the limit"
+        if np.diag(state.P)[DV].max() > o.max_velocity_sigma_m_s**2:
+            return "velocity unknown"
+        if state.clone_ids:
+            _, P = state.relative_to(state.clone_ids[-1])
+            if np.diag(P)[3:].max() > o.max_relative_sigma_m**2:
+                return "position unknown"
+        return ""
+
+    def _lose(self, why: str) -> None:
+        self.condition, self.fault = "lost", why
+        logger.info("tracking lost: %s", why)
+
+
+_NO_SAMPLES = ImuSamples(np.zeros(0), np.zeros((0, 3)), np.zeros((0, 3)))
+
+
+def _ordered(tracks: FeatureTracks) -> FeatureTracks:
+    """By id, so that equal input gives equal bytes; points that are not finite are dropped."""
+    good = np.flatnonzero(np.isfinite(tracks.points).all(axis=1))
+    order = good[np.argsort(tracks.ids[good], kind="stable")]
+    depth, sigma = tracks.depth_m, tracks.depth_sigma
+    return FeatureTracks(
+        tracks.ids[order].astype(np.int64),
+        np.ascontiguousarray(tracks.points[order], np.float64),
+        None if depth is None else depth[order],
+        None if sigma is None else sigma[order],
+    )

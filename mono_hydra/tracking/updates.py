@@ -1,0 +1,110 @@
+"""Corrections of the filter: by tracks on the clone window, and by rows on the present state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import chdtri
+
+from mono_hydra.geometry import se3
+from mono_hydra.tracking import track_kernels as kernels
+from mono_hydra.tracking.filter_state import BA, BG, CORE, DV, TH, FilterState
+from mono_hydra.tracking.track_store import UsedTracks
+from mono_hydra.types import F8, I8
+
+GATE_TAIL = 0.01  # share of true tracks that the gate loses
+MAX_ROWS = 200
+
+
+@dataclass(frozen=True, eq=False)
+class TrackUpdate:
+    """What became of the tracks of one update."""
+
+    outcome: I8  # (T,) codes of `track_kernels`
+    points_world_m: F8  # (T, 3), meaningful where used
+    nis: float  # summed over the tracks used
+    dof: int
+
+    @property
+    def n_used(self) -> int:
+        """Tracks that moved the state."""
+        return int(np.count_nonzero(self.outcome == kernels.USED))
+
+
+_GATES: F8 = np.concatenate([[0.0], chdtri(np.arange(1, MAX_ROWS), GATE_TAIL)])
+
+
+def update_from_tracks(
+    state: FilterState, tracks: UsedTracks, T_body_camera: F8, sigma: float,
+    *, max_relative: float = 0.2, max_misfit: float = 3.0,
+) -> TrackUpdate:  # fmt: skip
+    """Correct the state by finished tracks, all gated against the same covariance.
+
+    Args:
+        state: changed in place.
+        tracks: their clones are all in the window.
+        T_body_camera: (4, 4).
+        sigma: of normalised image coordinates.
+        max_relative: points whose inverse depth is known worse than this are left out.
+        max_misfit: largest mean reprojection error, in sigmas.
+    """
+    n, t = len(state.clone_ids), len(tracks.ids)
+    C, c = np.empty((n, 3, 3)), np.empty((n, 3))
+    R_bc, t_bc = T_body_camera[:3, :3].copy(), T_body_camera[:3, 3].copy()
+    kernels.cameras(state.clone_R, state.clone_p, R_bc, t_bc, C, c)
+    at = np.searchsorted(np.array(state.clone_ids), tracks.clone_ids)
+    A, b = np.zeros((7 * n, 7 * n)), np.zeros(7 * n)
+    outcome, dof = np.zeros(t, np.int64), np.zeros(t, np.int64)
+    value, points = np.zeros(t), np.zeros((t, 3))
+    P = np.ascontiguousarray(state.P[CORE:, CORE:])
+    kernels.gather_information(
+        C, c, state.clone_scale, P, tracks.starts, at, tracks.uv, tracks.log_depth,
+        tracks.depth_sigma, sigma, max_relative, max_misfit, _GATES, A, b,
+        outcome, value, dof, points,
+    )  # fmt: skip
+    used = outcome == kernels.USED
+    if used.any():
+        _apply_information(state, A, b)
+    return TrackUpdate(outcome, points, float(value[used].sum()), int(dof[used].sum()))
+
+
+def _apply_information(state: FilterState, A: F8, b: F8) -> None:
+    """P+ = P - P_c (1 + A P_cc)^-1 A P_c^T, dx = P_c (1 + A P_cc)^-1 b."""
+    P = state.P
+    P_clones = P[:, CORE:]
+    system = np.eye(len(A)) + A @ P[CORE:, CORE:]
+    solved = np.linalg.solve(system, np.column_stack([A, b]))
+    dx = P_clones @ solved[:, -1]
+    P = P - P_clones @ solved[:, :-1] @ P_clones.T
+    state.P = 0.5 * (P + P.T)
+    state.correct(dx)
+
+
+def update_from_rows(state: FilterState, H: F8, r: F8, sigma: F8) -> None:
+    """Kalman correction by rows H (M, n), residual r (M,) = measured - expected, sigma (M,)."""
+    HP = H @ state.P
+    S = HP @ H.T + np.diag(sigma**2)
+    K = np.linalg.solve(S, HP).T
+    P = state.P - K @ HP
+    state.P = 0.5 * (P + P.T)
+    state.correct(K @ r)
+
+
+def rest_rows(state: FilterState, gyro_rad_s: F8, accel_m_s2: F8) -> tuple[F8, F8]:
+    """H (9, n), r (9,) of a body at rest: no velocity, gyro = bias, accel = gravity + bias."""
+    H, r = np.zeros((9, len(state.P))), np.zeros(9)
+    H[0:3, TH], H[0:3, DV] = -se3.hat(state.v), np.eye(3)
+    r[0:3] = -state.v
+    H[3:6, BG] = np.eye(3)
+    r[3:6] = gyro_rad_s - state.gyro_bias
+    H[6:9], r[6:9] = gravity_rows(state, accel_m_s2)
+    return H, r
+
+
+def gravity_rows(state: FilterState, accel_m_s2: F8) -> tuple[F8, F8]:
+    """H (3, n), r (3,) of an accelerometer that feels gravity alone."""
+    H = np.zeros((3, len(state.P)))
+    H[:, TH] = -state.R.T @ se3.hat(state.gravity)
+    H[:, BA] = np.eye(3)
+    return H, accel_m_s2 + state.R.T @ state.gravity - state.accel_bias
