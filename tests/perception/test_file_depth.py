@@ -98,7 +98,8 @@ def test_the_last_scale_stays_where_none_is_found(tmp_path: Path, caplog: Any) -
         np.median(first.depth_sigma) < np.median(second.depth_sigma) < np.median(third.depth_sigma)
     )
     assert own.scales == {"fitted": 1, "reused": 2}
-    assert len(caplog.records) == 1
+    # others may have left the logger talking
+    assert sum(record.levelno == logging.WARNING for record in caplog.records) == 1
 
 
 def test_frames_before_the_first_scale_are_counted_not_guessed(tmp_path: Path) -> None:
