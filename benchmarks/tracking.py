@@ -8,7 +8,6 @@ frame, exact noise. Truth is used after the run only.
 from __future__ import annotations
 
 import csv
-import gzip
 import os
 import time
 from collections.abc import Sequence as Rows
@@ -24,6 +23,7 @@ from mono_hydra.evaluation.covariance import average_in_band, nees, pose_errors,
 from mono_hydra.evaluation.trajectory import score_trajectory
 from mono_hydra.geometry import se3
 from mono_hydra.simulation.imu import DEVICES
+from mono_hydra.simulation.recording import find_recording, read_trajectory
 from mono_hydra.simulation.tracks import FlightTracks, flight_through, made_path, simulate_flight
 from mono_hydra.tracking.imu import ImuModel
 from mono_hydra.tracking.inertial_filter import FilterOptions, InertialFilter
@@ -83,8 +83,9 @@ def real(base: FilterOptions, noise: float) -> BenchmarkRun:
     # the file holds 22 tracks a frame
     options = replace(base, focal_px=458.0, imu=model, few_tracks=8)
     run = run_filter(InertialFilter(T_body_camera, options), imu, frames)
-    true_stamps_s, truth = read_truth(_data() / "V1_01_micro", frames[-1][0])
-    return BenchmarkRun("V1_01", _scores(run, true_stamps_s, truth))
+    true_stamps_s, truth = _truth("V1_01_micro")
+    covered = true_stamps_s <= frames[-1][0] + 0.02
+    return BenchmarkRun("V1_01", _scores(run, true_stamps_s[covered], truth[covered]))
 
 
 def consistency(nees_of_runs: list[F8]) -> dict[str, float]:
@@ -205,21 +206,13 @@ def read_tracks(path: Path) -> tuple[ImuSamples, list[tuple[float, FeatureTracks
     return samples, tracks, se3.from_rt(se3.matrix_from_quat_xyzw(quat_xyzw), t)
 
 
-def read_truth(folder: Path, until_s: float = np.inf) -> tuple[F8, F8]:
-    """Stamps (N,) and T_world_body (N, 4, 4) of a EuRoC truth file, up to an instant."""
-    path = folder / "mav0" / "state_groundtruth_estimate0" / "data.csv.gz"
-    with gzip.open(path, "rt") as file:
-        table = np.loadtxt(file, delimiter=",", comments="#", usecols=range(8))
-    table = table[table[:, 0] <= (until_s + 0.02) * 1e9]
-    poses = np.array([
-        se3.from_rt(se3.matrix_from_quat_xyzw(row[[5, 6, 7, 4]]), row[1:4]) for row in table
-    ])  # fmt: skip
-    return table[:, 0] / 1e9, poses
-
-
 def _recorded_path() -> tuple[F8, F8]:
-    stamps_s, poses = read_truth(_data() / "V2_01_easy")
+    stamps_s, poses = _truth("V2_01_easy")
     return stamps_s[::10], poses[::10]
+
+
+def _truth(name: str) -> tuple[F8, F8]:
+    return read_trajectory(find_recording(_data() / name).trajectory)
 
 
 def _wheel_file() -> Path:

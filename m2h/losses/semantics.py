@@ -18,14 +18,11 @@ NO_TEACHER = 255
 _RAREST_SHARE = 1e-4
 
 
-def class_logits(logits: Tensor, size: tuple[int, int], stride: int) -> Tensor:
+def class_logits(logits: Tensor, stride: int) -> Tensor:
     """(B, K, H, W) to (B, K - 1, h, w): without class 0, every n-th pixel.
 
-    Taken once for all terms: the gradient of a slice is as large as the whole. Logits that are
-    smaller than the image, `size`, are all taken.
+    Taken once for all terms: the gradient of a slice is as large as the whole.
     """
-    if tuple(logits.shape[-2:]) != size:
-        return logits[:, 1:].contiguous()
     return logits[:, 1:, ::stride, ::stride].contiguous()
 
 

@@ -92,16 +92,17 @@ def _label_terms(
     terms: dict[str, Tensor | None] = {}
     if outputs.semantics is None:
         return terms
-    height, width = batch.labels.shape[-2:]
-    logits = class_logits(outputs.semantics, (height, width), config.stride)
     planes = [batch.labels.float(), batch.teacher.float()]
     if outputs.edges is not None:
         planes.append(outputs.edges[:, 0])
     small = torch.stack(planes, dim=1)
-    if outputs.semantics.shape[-2:] == small.shape[-2:]:
+    height, width = (int(n) for n in outputs.semantics.shape[-2:])
+    if (height, width) == small.shape[-2:]:
+        logits = class_logits(outputs.semantics, config.stride)
         small = small[..., :: config.stride, :: config.stride]
     else:
-        small = at_logits(small, (int(logits.shape[-2]), int(logits.shape[-1])))
+        logits = class_logits(outputs.semantics, 1)
+        small = at_logits(small, (height, width))
     labels, teacher = small[:, 0].long(), small[:, 1].long()
     if config.semantics:
         terms["semantics"] = label_loss(logits, labels, class_weights)

@@ -60,14 +60,22 @@ def average_gradients(parameters: Sequence[nn.Parameter], world: World) -> None:
     if world.size == 1:
         return
     learning = [p for p in parameters if p.requires_grad]
-    flat = torch.cat(
-        [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in learning]
-    )
+    for p in learning:
+        if p.grad is None:
+            p.grad = torch.zeros_like(p)
+    average_in_place([p.grad for p in learning if p.grad is not None], world)
+
+
+def average_in_place(tensors: Sequence[Tensor], world: World) -> None:
+    """Replace every tensor by its mean over the processes, in one exchange."""
+    if world.size == 1 or not tensors:
+        return
+    flat = torch.cat([tensor.flatten() for tensor in tensors])
     dist.all_reduce(flat)
     flat /= world.size
-    parts = torch.split(flat, [p.numel() for p in learning])
-    for p, part in zip(learning, parts, strict=True):
-        p.grad = part.view_as(p).clone()
+    parts = torch.split(flat, [tensor.numel() for tensor in tensors])
+    for tensor, part in zip(tensors, parts, strict=True):
+        tensor.copy_(part.view_as(tensor))
 
 
 def average_terms(

@@ -140,10 +140,7 @@ class Trainer:
         if self.step >= rest_from:
             rest_norms(self.model)
         rate = set_rates(self.optimiser, self.step, config, restarted_at=self.restarted_at)
-        parts = [
-            to_device(next(batches), self.device, channels_last=config.channels_last)
-            for _ in range(config.accumulate)
-        ]
+        parts = [self._on_device(next(batches)) for _ in range(config.accumulate)]
         own = accumulate_gradients(
             self.model, self.loss, parts, config, progress=self.step / config.steps
         )
@@ -164,15 +161,14 @@ class Trainer:
         """
         first = next(self._indices())
         images = (
-            to_device(
-                self.batch_of(first + k * self.world.size),
-                self.device,
-                channels_last=self.config.channels_last,
-            ).image
+            self._on_device(self.batch_of(first + k * self.world.size)).image
             for k in range(self.config.norm_batches)
         )
         measure_norms(self.model, images, self.world, bf16=self.config.bf16)
         self.average = MovingAverage(self.model, self.config.ema_decay)
+
+    def _on_device(self, batch: Batch) -> Batch:
+        return to_device(batch, self.device, channels_last=self.config.channels_last)
 
     def _skip(self) -> None:
         self._n_bad += 1

@@ -12,10 +12,9 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
-from torch import distributed as dist
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from m2h.training.distributed import World
+from m2h.training.distributed import World, average_in_place
 from m2h.training.step import forward
 
 
@@ -43,7 +42,5 @@ def measure_norms(model: nn.Module, images: Iterable[Tensor], world: World, *, b
         forward(model, image, bf16=bf16)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-        for statistic in (norm.running_mean, norm.running_var):
-            if world.size > 1 and statistic is not None:
-                dist.all_reduce(statistic)
-                statistic /= world.size
+    statistics = [x for norm in norms for x in (norm.running_mean, norm.running_var)]
+    average_in_place([x for x in statistics if x is not None], world)

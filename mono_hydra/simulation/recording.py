@@ -123,13 +123,8 @@ def read_recording(replay: Replay, duration_s: float | None) -> Recording:
     first, last = _stretch(replay, stamps, low, high, duration_s)
     kept = (stamps >= first - 1e-9) & (stamps <= last + 1e-9)
     begin = stamps[kept][0]
-    quats_wxyz = truth[kept, 4:8].astype(np.float64)
-    quats = np.roll(quats_wxyz / np.linalg.norm(quats_wxyz, axis=1, keepdims=True), -1, axis=1)
-    poses = np.tile(np.eye(4), (int(kept.sum()), 1, 1))
-    poses[:, :3, :3] = Rotation.from_quat(quats).as_matrix()
-    poses[:, :3, 3] = truth[kept, 1:4].astype(np.float64)
     T_body_camera = _body_camera(replay.camera_card)
-    motion = RecordedMotion(stamps[kept] - begin, poses, T_body_camera)
+    motion = RecordedMotion(stamps[kept] - begin, _poses(truth[kept]), T_body_camera)
     inside = (imu_stamps >= begin) & (imu_stamps <= begin + motion.duration_s)
     values = samples[inside, 1:7].astype(np.float64)
     imu = ImuSamples(imu_stamps[inside] - begin, values[:, :3], values[:, 3:])
@@ -142,6 +137,26 @@ def read_recording(replay: Replay, duration_s: float | None) -> Recording:
         _name(replay.trajectory), motion, imu, biases[:, :3], biases[:, 3:], T_body_camera,
         _noise(replay.imu_card), rate_hz,
     )  # fmt: skip
+
+
+def read_trajectory(path: Path) -> tuple[F8, F8]:
+    """Stamps (N,) in seconds, as recorded, and T_world_body (N, 4, 4) of a file of ground truth.
+
+    Raises:
+        SimulationError: the file cannot be read.
+    """
+    truth = _table(path, 8)
+    return truth[:, 0].astype(np.float64), _poses(truth)
+
+
+def _poses(truth: Any) -> F8:
+    """T_world_body (N, 4, 4) of rows of stamp, position and quaternion, w first."""
+    quats_wxyz = truth[:, 4:8].astype(np.float64)
+    quats = np.roll(quats_wxyz / np.linalg.norm(quats_wxyz, axis=1, keepdims=True), -1, axis=1)
+    poses = np.tile(np.eye(4), (len(truth), 1, 1))
+    poses[:, :3, :3] = Rotation.from_quat(quats).as_matrix()
+    poses[:, :3, 3] = truth[:, 1:4].astype(np.float64)
+    return poses
 
 
 def _stretch(

@@ -135,8 +135,8 @@ class FilterState:
         return bool(all(np.isfinite(x).all() for x in numbers) and np.diag(self.P).min() >= 0.0)
 
 
-def moved_covariance(P_world: F8, T_world_body: F8) -> F8:
-    """Covariance (6, 6) of a left (world) perturbation as that of a right one."""
-    A = se3.adjoint(se3.inverse(T_world_body))
-    P = A @ P_world @ A.T
-    return np.asarray(0.5 * (P + P.T))
+def moved_covariance(P: F8, T: F8) -> F8:
+    """Covariance (6, 6) of a perturbation before T as one behind it: Exp(a) T = T Exp(b)."""
+    A = se3.adjoint(se3.inverse(T))
+    moved = A @ P @ A.T
+    return np.asarray(0.5 * (moved + moved.T))

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from mono_hydra.geometry import se3
-from mono_hydra.tracking.filter_state import CORE, DV, SCALE, FilterState
+from mono_hydra.tracking.filter_state import CORE, DV, SCALE, FilterState, moved_covariance
 from mono_hydra.tracking.imu import ImuBuffer, ImuModel
 from mono_hydra.tracking.rest import (
     MAX_FLOW,
@@ -87,10 +87,9 @@ class InertialEstimate:
 
     def tracked_pose(self, frame_index: int, T_body_camera: F8) -> TrackedPose:
         """The camera's pose, its covariance moved along."""
-        A = se3.adjoint(se3.inverse(T_body_camera))
         return TrackedPose(
             frame_index, self.stamp_s, self.T_world_body @ T_body_camera, self.state,
-            A @ self.covariance @ A.T,
+            moved_covariance(self.covariance, T_body_camera),
         )  # fmt: skip
 
 
@@ -205,8 +204,8 @@ class InertialFilter:
         if self.state is None or self._pinned is None:
             return None
         T, P = self.state.relative_to(self._pinned)
-        A = se3.adjoint(se3.inverse(self.T_body_camera))
-        return se3.inverse(self.T_body_camera) @ T @ self.T_body_camera, A @ P @ A.T
+        T_bc = self.T_body_camera
+        return se3.inverse(T_bc) @ T @ T_bc, moved_covariance(P, T_bc)
 
     def warm_up(self) -> None:
         """Compile or load the kernels."""

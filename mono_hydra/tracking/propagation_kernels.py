@@ -14,14 +14,8 @@ from mono_hydra.types import F8
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def exp_so3(x: float, y: float, z: float, out: F8) -> None:
-    """Rotation (3, 3) of a rotation vector."""
-    angle2 = x * x + y * y + z * z
-    angle = np.sqrt(angle2)
-    if angle < 1e-5:
-        a, b = 1.0 - angle2 / 6.0, 0.5 - angle2 / 24.0
-    else:
-        a, b = np.sin(angle) / angle, (1.0 - np.cos(angle)) / angle2
+def _set_series(x: float, y: float, z: float, a: float, b: float, out: F8) -> None:
+    """I + a W + b W^2 of the skew matrix W of a vector."""
     out[0, 0] = 1.0 - b * (y * y + z * z)
     out[0, 1] = b * x * y - a * z
     out[0, 2] = b * x * z + a * y
@@ -34,6 +28,18 @@ def exp_so3(x: float, y: float, z: float, out: F8) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def exp_so3(x: float, y: float, z: float, out: F8) -> None:
+    """Rotation (3, 3) of a rotation vector."""
+    angle2 = x * x + y * y + z * z
+    angle = np.sqrt(angle2)
+    if angle < 1e-5:
+        a, b = 1.0 - angle2 / 6.0, 0.5 - angle2 / 24.0
+    else:
+        a, b = np.sin(angle) / angle, (1.0 - np.cos(angle)) / angle2
+    _set_series(x, y, z, a, b, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def left_jacobian(x: float, y: float, z: float, out: F8) -> None:
     """Left Jacobian (3, 3) of SO(3) at a rotation vector."""
     angle2 = x * x + y * y + z * z
@@ -42,15 +48,7 @@ def left_jacobian(x: float, y: float, z: float, out: F8) -> None:
         a, b = 0.5 - angle2 / 24.0, 1.0 / 6.0 - angle2 / 120.0
     else:
         a, b = (1.0 - np.cos(angle)) / angle2, (angle - np.sin(angle)) / (angle2 * angle)
-    out[0, 0] = 1.0 - b * (y * y + z * z)
-    out[0, 1] = b * x * y - a * z
-    out[0, 2] = b * x * z + a * y
-    out[1, 0] = b * x * y + a * z
-    out[1, 1] = 1.0 - b * (x * x + z * z)
-    out[1, 2] = b * y * z - a * x
-    out[2, 0] = b * x * z - a * y
-    out[2, 1] = b * y * z + a * x
-    out[2, 2] = 1.0 - b * (x * x + y * y)
+    _set_series(x, y, z, a, b, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

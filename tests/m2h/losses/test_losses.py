@@ -102,10 +102,10 @@ def test_unknown_labels_and_class_zero_take_no_part():
     logits = torch.zeros(1, 41, 2, 2)
     logits[:, 0] = 50.0  # class 0 shouts
     labels = torch.tensor([[[3, 0], [0, 0]]])
-    assert label_loss(class_logits(logits, (2, 2), 1), labels).item() == pytest.approx(
+    assert label_loss(class_logits(logits, 1), labels).item() == pytest.approx(
         math.log(40), rel=1e-5
     )
-    assert label_loss(class_logits(logits, (2, 2), 1), torch.zeros_like(labels)) is None
+    assert label_loss(class_logits(logits, 1), torch.zeros_like(labels)) is None
 
 
 def test_truth_at_smaller_logits_is_one_pixel_of_each_cell_and_all_in_turn():
@@ -214,7 +214,7 @@ def test_edges_and_labels_agree_when_the_edge_stands_where_the_label_changes():
     logits[:, 2, :, 6:] = 20.0
     edge = torch.full((1, 1, HEIGHT, WIDTH), -20.0)
     edge[..., 5] = 20.0
-    known = class_logits(logits, (HEIGHT, WIDTH), 1)
+    known = class_logits(logits, 1)
     right = edge_semantic_loss(edge, known).item()
     wrong = edge_semantic_loss(edge.roll(3, dims=3), known).item()
     assert right == pytest.approx(0.0, abs=1e-3)
