@@ -6,6 +6,7 @@ labels. F at 5 and 10 cm compare the two meshes, neither of which is the truth; 
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 from collections.abc import Sequence as Rows
 from pathlib import Path
@@ -26,23 +27,29 @@ def main(argv: Rows[str]) -> int:
     parser = make_parser("real_maps", __doc__)
     parser.add_argument("--seq", required=True, help="a recording with poses and depth")
     parser.add_argument("--network", default="m2h_tiny")
+    parser.add_argument(
+        "--set", action="append", default=[], dest="settings", metavar="KEY=VALUE",
+        help="of the map of the network",
+    )  # fmt: skip
     parser.add_argument("--picture", type=Path, metavar="FILE", help="both meshes from above")
     args = parser.parse_args(list(argv))
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(args.keep or temporary)
         root.mkdir(parents=True, exist_ok=True)
-        sensor, network = (mapped(args.seq, args.network, name, root) for name in SOURCES)
+        sensor = mapped("sensor", args, root)
+        network = mapped("network", args, root, args.settings)
     if args.picture is not None:
         draw(args.picture, sensor, network)
     return one_result("real_maps", args, compared(network, sensor))
 
 
-def mapped(seq: str, network: str, name: str, root: Path) -> Surface:
+def mapped(name: str, args: argparse.Namespace, root: Path, settings: Rows[str] = ()) -> Surface:
     """The mesh of one run."""
     say(f"mapping with depth of the {name} ...")
     out = root / name
-    arguments = ["--seq", seq, "--out", str(out), "--rerun", "off", "--quiet"]
-    run_main_job([*arguments, "--poses", "dataset", "--network", network, *SOURCES[name]])
+    arguments = ["--seq", args.seq, "--out", str(out), "--rerun", "off", "--quiet"]
+    arguments += ["--poses", "dataset", "--network", args.network, *SOURCES[name]]
+    run_main_job([*arguments, *(word for setting in settings for word in ("--set", setting))])
     mesh = read_ply(out / "mesh.ply")
     return clean_surface(mesh.vertices_m.astype(np.float64), mesh.faces.astype(np.int64))[0]
 

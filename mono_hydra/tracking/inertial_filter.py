@@ -360,8 +360,10 @@ class InertialFilter:
         if fault:
             self._lose(fault)
             return
-        few = self._n_tracks < o.few_tracks
-        self._few_since_s = (self._few_since_s or stamp_s) if few else None
+        if self._n_tracks >= o.few_tracks:
+            self._few_since_s = None
+        elif self._few_since_s is None:
+            self._few_since_s = stamp_s
         nis = sum(v for v, _ in self.nis) / max(sum(d for _, d in self.nis), 1)
         bad = self._gap or nis > 2.0
         bad |= self._few_since_s is not None and stamp_s - self._few_since_s > 0.3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -229,6 +230,26 @@ def test_a_gap_of_the_imu_degrades_and_is_survived(made: FlightTracks) -> None:
     assert estimate is not None
     speed = np.linalg.norm(estimate.velocity_world_m_s)
     assert abs(speed - np.linalg.norm(made.velocity_m_s[110])) < 0.15
+
+
+def test_few_tracks_for_a_third_of_a_second_degrade_even_from_stamp_zero(
+    made: FlightTracks,
+) -> None:
+    blind_from = 80
+    for zero_s in (0.0, float(made.stamps_s[blind_from])):
+        tracker = InertialFilter(made.T_body_camera, OPTIONS)
+        for k, stamp_s, samples, tracks in steps(made):
+            moved = replace(samples, stamps_s=samples.stamps_s - zero_s)
+            tracker.propagate(moved, stamp_s - zero_s)
+            if k in (blind_from + 1, blind_from + 2):
+                continue  # frames that did not arrive
+            few = FeatureTracks(tracks.ids[:10], tracks.points[:10])
+            tracker.add_frame(stamp_s - zero_s, few if k >= blind_from else tracks)
+            if k == blind_from + 5:
+                assert tracker.condition == "tracking"
+            if k == blind_from + 8:
+                break
+        assert tracker.condition == "degraded"
 
 
 @pytest.mark.parametrize("value", [np.nan, -1.0])
