@@ -42,6 +42,8 @@ class ModelConfig:
     cross_task: CrossTask = "wmca"
     ggfm: bool = True
     label_channels: int = 16  # that the labels of m2h_tiny are read from, at stride 2
+    context_blocks: int = 0  # transformer blocks over the coarsest map of m2h_tiny
+    refine_blocks: int = 0  # inverted residual blocks of m2h_tiny at stride 8; one a head at 4
     input_size: tuple[int, int] = (224, 308)  # height, width it works best at
     sigma_scale: float = 1.0  # calibration of the predicted depth sigma, from held-back scenes
 
@@ -120,6 +122,9 @@ def _checked(config: ModelConfig) -> ModelConfig:
         raise PresetError(f"{name}: tasks {config.tasks} are not a subset of {', '.join(TASKS)}")
     if config.cross_task not in ("wmca", "concat", "none"):
         raise PresetError(f"{name}: cross_task {config.cross_task} is not wmca, concat or none")
+    for name in ("context_blocks", "refine_blocks"):
+        if getattr(config, name) < 0:
+            raise PresetError(f"{config.preset}: {name} {getattr(config, name)} must be 0 or more")
     if config.decoder != "tiny":
         _check_released(config)
     return replace(config, tasks=tuple(task for task in TASKS if task in config.tasks))
@@ -128,6 +133,8 @@ def _checked(config: ModelConfig) -> ModelConfig:
 def _check_released(config: ModelConfig) -> None:
     if config.encoder == "mobilenet_v2":
         raise PresetError(f"{config.preset}: its encoder is a dinov2; m2h_tiny has mobilenet_v2")
+    if config.context_blocks or config.refine_blocks:
+        raise PresetError(f"{config.preset}: context_blocks and refine_blocks are of m2h_tiny")
     if set(config.tasks) != set(TASKS) or config.cross_task != "wmca" or not config.ggfm:
         raise PresetError(
             f"{config.preset}: tasks, cross_task and ggfm are fixed by the release; "

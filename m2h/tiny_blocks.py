@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from m2h.attention import CrossTaskWindowAttention
+from m2h.context import Refinement
 from m2h.features import resize, size_of
 
 
@@ -101,9 +102,12 @@ class GatedGlobalFusion(nn.Module):
 class TinyTaskHead(nn.Module):
     """Upsampling head of one task: stride 8 to stride 2, where `n_last` channels are left."""
 
-    def __init__(self, channels: int, n_out: int, n_last: int = 16) -> None:
+    def __init__(
+        self, channels: int, n_out: int, n_last: int = 16, *, refines: bool = False
+    ) -> None:
         super().__init__()
         self.narrow = Pointwise(channels, 32)
+        self.refine = Refinement(32, kernel=3) if refines else nn.Identity()
         self.at_stride_4 = Separable(32, 32)
         self.at_stride_2 = Separable(32, n_last)
         self.out = nn.Conv2d(n_last, n_out, 1)
@@ -111,6 +115,6 @@ class TinyTaskHead(nn.Module):
     def forward(self, x: Tensor, detail: Tensor, half_size: tuple[int, int]) -> Tensor:
         """Map (B, C, H/8, W/8), detail (B, 32, H/4, W/4) -> (B, n_out, H/2, W/2)."""
         x = resize(self.narrow(x), size_of(detail)) + detail
-        x = resize(self.at_stride_4(x), half_size)
+        x = resize(self.refine(self.at_stride_4(x)), half_size)
         y: Tensor = self.out(self.at_stride_2(x))
         return y

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from m2h.context import GlobalContext, Refinement
 from m2h.features import Features, resize, size_of
 from m2h.presets import ModelConfig
 from m2h.tiny_blocks import (
@@ -35,7 +36,8 @@ class TinyDecoder(nn.Module):
     """Pyramid, task maps, cross-task attention, gated fusion and heads.
 
     Args:
-        config: its tasks, cross_task, ggfm, head_channels, n_classes and depth range are read.
+        config: its tasks, cross_task, ggfm, head_channels, label_channels, context_blocks,
+            refine_blocks, n_classes and depth range are read.
         encoder_channels: channels of the encoder's four maps.
         is_pyramid: whether these lie at strides 4, 8, 16, 32; those of a transformer do not.
     """
@@ -49,7 +51,10 @@ class TinyDecoder(nn.Module):
         self.min_depth_m, self.max_depth_m = config.min_depth_m, config.max_depth_m
         self.lateral_4 = Pointwise(encoder_channels[0], 32)
         self.laterals = nn.ModuleList(Pointwise(n, c) for n in encoder_channels[1:])
+        n = config.context_blocks
+        self.context = GlobalContext(encoder_channels[-1], n) if n else nn.Identity()
         self.merge_16, self.merge_8 = Separable(c, c, 5), Separable(c, c, 5)
+        self.refine = nn.Sequential(*(Refinement(c) for _ in range(config.refine_blocks)))
         self.task_maps = nn.ModuleDict({task: Separable(c, c) for task in self.tasks})
         self.cross_task = _mixing(config)
         self.ggfm = (
@@ -60,20 +65,24 @@ class TinyDecoder(nn.Module):
         n_out = {"edges": 1, "normals": 3, "semantics": config.n_classes, "depth": 2}
         n_last = dict.fromkeys(self.tasks, 16) | {"semantics": config.label_channels}
         self.heads = nn.ModuleDict(
-            {task: TinyTaskHead(c, n_out[task], n_last[task]) for task in self.tasks}
+            {
+                task: TinyTaskHead(c, n_out[task], n_last[task], refines=config.refine_blocks > 0)
+                for task in self.tasks
+            }
         )
         self._start_plausibly()
 
     def pyramid(self, features: Features, size: tuple[int, int]) -> tuple[Tensor, ...]:
         """Detail (B, 32, H/4, W/4), merged map (B, C, H/8, W/8), global map (B, C, H/32, W/32)."""
         finest, *coarser = features.maps
+        coarser[-1] = self.context(coarser[-1])
         detail = self.lateral_4(finest)
         l8, l16, l32 = (lateral(x) for lateral, x in zip(self.laterals, coarser, strict=True))
         if not self.is_pyramid:
             sizes = [(-(-size[0] // stride), -(-size[1] // stride)) for stride in _STRIDES]
             detail, l8, l16, l32 = map(resize, (detail, l8, l16, l32), sizes)
         p16 = self.merge_16(l16 + resize(l32, size_of(l16)))
-        p8 = self.merge_8(l8 + resize(p16, size_of(l8)))
+        p8 = self.refine(self.merge_8(l8 + resize(p16, size_of(l8))))
         return detail, p8, l32
 
     def fuse(self, pyramid: tuple[Tensor, ...]) -> Maps:

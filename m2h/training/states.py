@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from m2h.context import is_added
 from m2h.errors import CheckpointError
 
 FULL_FORMAT, SMALL_FORMAT = "m2h_training/1", "m2h_training_small/1"
@@ -78,6 +79,8 @@ def save_small(
 def load_small(path: Path, model: nn.Module, average: nn.Module) -> SmallState:
     """Load weights and average into two networks of the same shape.
 
+    Parts that begin as the identity (`m2h.context`) may be new: they keep their start.
+
     Raises:
         CheckpointError: the file is absent, damaged, of another kind or of another network.
     """
@@ -97,7 +100,8 @@ def load_small(path: Path, model: nn.Module, average: nn.Module) -> SmallState:
         raise CheckpointError(f"{path}: holds no training state; name a state.safetensors")
     for prefix, module in (("model.", model), ("average.", average)):
         part = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        load_weights(module, part, str(path))
+        start = {k: v for k, v in module.state_dict().items() if k not in part and is_added(k)}
+        load_weights(module, part | start, str(path))
     return SmallState(
         int(metadata["step"]), int(metadata["seed"]), json.loads(metadata.get("notes", "{}"))
     )

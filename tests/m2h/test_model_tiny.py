@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from m2h.attention import CrossTaskWindowAttention, border_mask, cut_windows, join_windows
+from m2h.context import is_added, positions
 from m2h.errors import PresetError
 from m2h.mobilenet import SameConv
 from m2h.model import M2H, build_model, preset
@@ -82,6 +83,46 @@ def test_a_switch_removes_its_part_and_nothing_else(
     expected = {k for k in tiny.state_dict() if not k.startswith(f"mlt_head.{part}.")}
     assert set(left) == expected
     assert len(expected) < len(tiny.state_dict())
+
+
+def deepened() -> M2H:
+    torch.manual_seed(3)
+    return build_model(preset("m2h_tiny", context_blocks=2, refine_blocks=1))
+
+
+def test_added_parts_begin_as_the_identity(tiny: M2H) -> None:
+    model = deepened()
+    before = tiny.state_dict()
+    added = {k: v for k, v in model.state_dict().items() if k not in before}
+    assert added
+    assert all(map(is_added, added))
+    model.load_state_dict(before | added)
+    with torch.no_grad():
+        x = image(*SIZE)
+        for was, now in zip(tiny(x), model.eval()(x), strict=True):
+            torch.testing.assert_close(now, was)
+
+
+def test_added_parts_learn_and_see_the_whole_picture() -> None:
+    model = deepened()
+    for name, parameter in model.named_parameters():
+        if is_added(name) and not parameter.abs().sum():
+            nn.init.trunc_normal_(parameter, std=0.05)
+    assert silent_parameters(model) == []
+    context = model.mlt_head.context
+    there = torch.rand(1, 320, 3, 7)
+    here = there.clone()
+    here[..., -1, -1] += 1.0
+    with torch.no_grad():
+        change = (context(here) - context(there)).abs().amax(dim=1)
+    assert change[0, 0, 0] > 1e-6
+
+
+def test_places_in_a_picture_have_codes_of_their_own() -> None:
+    codes = positions(6, 8)
+    assert (torch.cdist(codes, codes) + 9.0 * torch.eye(48) > 0.5).all()
+    # the picture's middle and its upper border, in maps of two sizes
+    torch.testing.assert_close(positions(3, 5)[0 * 5 + 2], positions(9, 15)[1 * 15 + 7])
 
 
 @pytest.mark.parametrize("task", TASKS)
