@@ -16,7 +16,7 @@ import numpy as np
 
 from m2h.backends import Engine
 from m2h.errors import DataError
-from m2h.letterbox import as_rgb, fit
+from m2h.letterbox import ASSUMED_VIEW, as_rgb, fit
 from m2h.metrics.normals import angles_deg
 from m2h.recipe import recipe_image
 from m2h.types import F4, U1
@@ -62,10 +62,10 @@ def compare_engines(reference: Engine, other: Engine, images: Iterable[U1]) -> A
         DataError: there is no image.
     """
     depth_max, depth_mean, agreeing, normal_deg, edges = [], [], [], [], []
-    n_images = 0
+    n_images, view = 0, np.array(ASSUMED_VIEW, np.float32)
     for image in images:
-        expected = {name: x.copy() for name, x in reference(image).items()}
-        found = other(image)
+        expected = {name: x.copy() for name, x in reference(image, view).items()}
+        found = other(image, view)
         n_images += 1
         if "depth" in expected:
             difference = np.abs(found["depth"] / expected["depth"] - 1)

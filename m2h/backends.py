@@ -29,8 +29,11 @@ PRECISIONS = ("fp32", "bf16")
 class Engine(Protocol):
     """A network ready to run."""
 
-    def __call__(self, image: U1) -> dict[str, F4]:
-        """Outputs without the batch axis, for (H, W, 3) RGB of the engine's size."""
+    def __call__(self, image: U1, view: F4) -> dict[str, F4]:
+        """Outputs without the batch axis, for (H, W, 3) RGB of the engine's size and its view (4,).
+
+        Networks that know nothing of cameras do not look at the view.
+        """
         ...
 
 
@@ -66,9 +69,10 @@ class OnnxEngine:
         self.session = session
         self.names = [output.name for output in session.get_outputs()]
 
-    def __call__(self, image: U1) -> dict[str, F4]:
+    def __call__(self, image: U1, view: F4) -> dict[str, F4]:
         """Outputs of one image."""
-        feed = {self.session.get_inputs()[0].name: image[None]}
+        names = [node.name for node in self.session.get_inputs()]
+        feed = dict(zip(names, (image[None], view[None]), strict=False))  # the view may be unused
         outputs = self.session.run(self.names, feed)
         return {name: x[0] for name, x in zip(self.names, outputs, strict=True)}
 

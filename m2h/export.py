@@ -18,16 +18,19 @@ import torch
 from torch import Tensor, nn
 
 from m2h.errors import BackendError
+from m2h.letterbox import ASSUMED_VIEW
 from m2h.model import M2H
 from m2h.openvino_engine import import_openvino
 from m2h.presets import CONFIG_KEY
 
-INPUT_NAME = "image"
+INPUT_NAME, VIEW_NAME = "image", "view"
 _OPSET = 17
 
 
 class DeployedNetwork(nn.Module):
     """(1, H, W, 3) uint8 RGB to the tensors of `output_names`, of batch size 1.
+
+    Networks with context blocks also take the camera's view (1, 4) (`Letterbox.view`).
 
     depth (1, 1, h, w) for the canonical focal length; log_probability (1, h, w, K - 1) of classes
     1 .. K - 1; normals (1, 3, h, w); edges (1, 1, h, w) probability; log_sigma (1, 1, h, w).
@@ -39,12 +42,12 @@ class DeployedNetwork(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, image: Tensor, view: Tensor | None = None) -> tuple[Tensor, ...]:
         """The outputs that the network has, in the order of `output_names`."""
         rgb = image.permute(0, 3, 1, 2).float() / 255.0
         stride = output_stride(self.model)
         size = (int(rgb.shape[-2]) // stride, int(rgb.shape[-1]) // stride)
-        out = self.model(self.model.normalise(rgb), size)
+        out = self.model(self.model.normalise(rgb), size, view)
         semantics = out.semantics
         if semantics is not None:
             semantics = torch.log_softmax(semantics[:, 1:], dim=1).permute(0, 2, 3, 1)
@@ -60,6 +63,11 @@ def output_names(model: M2H) -> list[str]:
     names = [name for name, task in of_task.items() if task in model.config.tasks]
     has_sigma = model.config.decoder == "tiny" and "depth" in model.config.tasks
     return [*names, "log_sigma"] if has_sigma else names
+
+
+def input_names(model: M2H) -> list[str]:
+    """Names of what `DeployedNetwork` takes."""
+    return [INPUT_NAME, VIEW_NAME] if model.config.context_blocks else [INPUT_NAME]
 
 
 def output_stride(model: M2H) -> int:
@@ -83,10 +91,10 @@ def export_onnx(model: M2H, path: str | Path, size: tuple[int, int]) -> None:
     with _quiet_tracing():
         torch.onnx.export(
             DeployedNetwork(model).eval(),
-            (_example(size),),
+            _example(model, size),
             str(path),
             dynamo=False,
-            input_names=[INPUT_NAME],
+            input_names=input_names(model),
             output_names=output_names(model),
             opset_version=_OPSET,
         )
@@ -125,23 +133,26 @@ def openvino_graph(model: M2H, size: tuple[int, int], *, is_tidy: bool = True) -
         BackendError: the package openvino is not installed.
     """
     ov = import_openvino()
-    example = _example(size)
+    example = _example(model, size)
     with _quiet_tracing(), torch.no_grad():
         traced = torch.jit.trace(  # type: ignore[no-untyped-call]
             DeployedNetwork(model).eval(), example, check_trace=False
         )
         frozen = torch.jit.freeze(traced)  # four times faster to convert
         if is_tidy:
-            graph = ov.convert_model(frozen, example_input=example, input=list(example.shape))
+            shapes = [list(x.shape) for x in example]
+            graph = ov.convert_model(frozen, example_input=example, input=shapes)
         else:
             graph = _translated(frozen, example)
+    for node, name in zip(graph.inputs, input_names(model), strict=True):
+        node.get_tensor().set_names({name})
     for output, name in zip(graph.outputs, output_names(model), strict=True):
         output.get_tensor().set_names({name})
     graph.set_rt_info(json.dumps(model.config.to_dict()), CONFIG_KEY)
     return graph
 
 
-def _translated(frozen: Any, example: Tensor) -> Any:
+def _translated(frozen: Any, example: tuple[Tensor, ...]) -> Any:
     """The first step of `openvino.convert_model`, a quarter of its time; the rest tidies."""
     from openvino import PartialShape, Type
     from openvino.frontend import FrontEndManager
@@ -150,14 +161,15 @@ def _translated(frozen: Any, example: Tensor) -> Any:
     frontend = FrontEndManager().load_by_framework("pytorch")
     decoder = TorchScriptPythonDecoder(frozen, example_input=example)  # must outlive the conversion
     loaded = frontend.load(decoder)
-    (image,) = loaded.get_inputs()
-    loaded.set_partial_shape(image, PartialShape(list(example.shape)))
-    loaded.set_element_type(image, Type.u8)
+    for place, tensor in zip(loaded.get_inputs(), example, strict=True):
+        loaded.set_partial_shape(place, PartialShape(list(tensor.shape)))
+        loaded.set_element_type(place, Type.u8 if tensor.dtype == torch.uint8 else Type.f32)
     return frontend.convert(loaded)
 
 
-def _example(size: tuple[int, int]) -> Tensor:
-    return torch.zeros(1, *size, 3, dtype=torch.uint8)
+def _example(model: M2H, size: tuple[int, int]) -> tuple[Tensor, ...]:
+    image = torch.zeros(1, *size, 3, dtype=torch.uint8)
+    return (image, torch.tensor([ASSUMED_VIEW]))[: len(input_names(model))]
 
 
 @contextmanager

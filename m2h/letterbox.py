@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from m2h.errors import ImageError
 from m2h.types import F4, U1, Intrinsics
 
+ASSUMED_VIEW = (0.95, 0.95, 0.0, 0.0)  # of an unknown camera: 70 degrees across in a 4:3 picture
 _MIN_SIDE_PX = 16
 _MIN_INNER_PX = 4  # so that half of it still has a gradient
 _MOST_ASPECT = 2.5  # beyond it the border is filled
@@ -74,6 +75,16 @@ class Letterbox:
             (camera.cx + 0.5) * scale_x - 0.5,
             (camera.cy + 0.5) * scale_y - 0.5,
         )
+
+    def view(self, camera: Intrinsics) -> F4:
+        """(4,) fx, fy, and the optical axis right of and below the middle of the network's input.
+
+        All in heights of that input, so that it does not depend on its resolution.
+        """
+        k, (height, width) = self.intrinsics(camera), self.network_size
+        right = k.cx + self.left - (width - 1) / 2
+        below = k.cy + self.top - (height - 1) / 2
+        return np.array([k.fx, k.fy, right, below], np.float32) / np.float32(height)
 
     def apply(self, image: U1) -> U1:
         """(H, W, 3) -> (h, w, 3) of the network's size."""

@@ -37,17 +37,24 @@ class M2H(nn.Module):
         """RGB (B, 3, H, W) in [0, 1] as the network expects it."""
         return (rgb - self.mean) / self.std
 
-    def forward(self, image: Tensor, output_size: tuple[int, int] | None = None) -> Outputs:
+    def forward(
+        self,
+        image: Tensor,
+        output_size: tuple[int, int] | None = None,
+        view: Tensor | None = None,
+    ) -> Outputs:
         """All tasks' outputs for a normalised image (B, 3, H, W).
 
         Args:
             image: of any size.
             output_size: (height, width) of the outputs; by default the image's.
+            view: (B, 4) of the camera (`m2h.context.views_of`), for networks with context blocks;
+                None = an assumed one.
         """
         size = (int(image.shape[-2]), int(image.shape[-1]))  # not traced by an export
         head = self.mlt_head
         features = self.backbone(image)
-        pyramid = head.pyramid(features, size)
+        pyramid = head.pyramid(head.look_around(features, view), size)
         fused = head.fuse(pyramid)
         attended = head.attend(fused)
         restored = head.restore(attended, fused, pyramid, features)

@@ -16,9 +16,9 @@ class OpenVinoEngine:
         self.names = [output.get_any_name() for output in compiled.outputs]
         self.request = compiled.create_infer_request()
 
-    def __call__(self, image: U1) -> dict[str, F4]:
+    def __call__(self, image: U1, view: F4) -> dict[str, F4]:
         """Outputs of one image; they are overwritten by the next."""
-        self.request.infer([image[None]])
+        self.request.infer([image[None], view[None]][: len(self.compiled.inputs)])
         return {
             name: self.request.get_output_tensor(i).data[0] for i, name in enumerate(self.names)
         }

@@ -89,7 +89,7 @@ class Predictor:
         rgb = as_rgb(image)
         box = fit(rgb.shape[:2], self._size_for(rgb))
         camera = self._camera(box, intrinsics, focal_px)
-        raw = self._engines.at(box.network_size)(box.apply(rgb))
+        raw = self._engines.at(box.network_size)(box.apply(rgb), box.view(camera))
         return self._finish(raw, box, camera)
 
     def _size_for(self, rgb: U1) -> tuple[int, int]:

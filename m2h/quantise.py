@@ -18,8 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from m2h.errors import BackendError, DataError
-from m2h.export import INPUT_NAME, export_onnx
+from m2h.export import export_onnx, input_names
+from m2h.letterbox import ASSUMED_VIEW
 from m2h.model import M2H
 from m2h.openvino_engine import import_openvino
 from m2h.presets import CONFIG_KEY
@@ -46,7 +49,7 @@ def export_int8(model: M2H, path: Path, size: tuple[int, int], images: Sequence[
     with tempfile.TemporaryDirectory() as folder:
         plain, small = Path(folder) / "plain.onnx", Path(folder) / "int8.onnx"
         export_onnx(model, plain, size)
-        _quantise(plain, small, images)
+        _quantise(plain, small, _Calibration(images, input_names(model)))
         if path.suffix == ".xml":
             _write_openvino(small, path, model)
         else:
@@ -56,16 +59,19 @@ def export_int8(model: M2H, path: Path, size: tuple[int, int], images: Sequence[
 class _Calibration:
     """What ONNX Runtime asks for its images."""
 
-    def __init__(self, images: Sequence[U1]) -> None:
-        self._images: Iterator[U1] = iter(images)
+    def __init__(self, images: Sequence[U1], names: Sequence[str]) -> None:
+        self._images, self._names = iter(images), names
 
     def get_next(self) -> dict[str, Any] | None:
         """One feed of the graph, None after the last."""
         image = next(self._images, None)
-        return None if image is None else {INPUT_NAME: image[None]}
+        if image is None:
+            return None
+        view = np.array([ASSUMED_VIEW], np.float32)
+        return dict(zip(self._names, (image[None], view), strict=False))
 
 
-def _quantise(source: Path, target: Path, images: Sequence[U1]) -> None:
+def _quantise(source: Path, target: Path, calibration: _Calibration) -> None:
     try:
         from onnxruntime.quantization import (  # type: ignore[import-untyped]
             QuantFormat,
@@ -82,7 +88,7 @@ def _quantise(source: Path, target: Path, images: Sequence[U1]) -> None:
         quantize_static(
             str(source),
             str(target),
-            _Calibration(images),
+            calibration,
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
             nodes_to_exclude=_first_convolutions(source),

@@ -70,6 +70,10 @@ class ReleasedDecoder(nn.Module):
             self.post_attn_proj = nn.ModuleDict({n: nn.Conv2d(attended, c, 1) for n in names})
         self.apply(_initialise)
 
+    def look_around(self, features: Features, _view: Tensor | None) -> Features:
+        """As they are: the released networks know nothing of cameras."""
+        return features
+
     def pyramid(self, features: Features, _size: tuple[int, int]) -> tuple[Tensor, ...]:
         """Four maps of C channels, from 4h x 4w to ceil(h / 2) x ceil(w / 2)."""
         maps = self.reassemble_blocks(features)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from m2h.context import GlobalContext, Refinement
+from m2h.context import GlobalContext, Refinement, assumed_views
 from m2h.features import Features, resize, size_of
 from m2h.presets import ModelConfig
 from m2h.tiny_blocks import (
@@ -52,7 +52,7 @@ class TinyDecoder(nn.Module):
         self.lateral_4 = Pointwise(encoder_channels[0], 32)
         self.laterals = nn.ModuleList(Pointwise(n, c) for n in encoder_channels[1:])
         n = config.context_blocks
-        self.context = GlobalContext(encoder_channels[-1], n) if n else nn.Identity()
+        self.context = GlobalContext(encoder_channels[-1], n) if n else None
         self.merge_16, self.merge_8 = Separable(c, c, 5), Separable(c, c, 5)
         self.refine = nn.Sequential(*(Refinement(c) for _ in range(config.refine_blocks)))
         self.task_maps = nn.ModuleDict({task: Separable(c, c) for task in self.tasks})
@@ -72,10 +72,17 @@ class TinyDecoder(nn.Module):
         )
         self._start_plausibly()
 
+    def look_around(self, features: Features, view: Tensor | None) -> Features:
+        """Features whose coarsest map knows the whole picture; views (B, 4) or None."""
+        if self.context is None:
+            return features
+        *finer, coarsest = features.maps
+        view = assumed_views(coarsest) if view is None else view
+        return features._replace(maps=(*finer, self.context(coarsest, view)))
+
     def pyramid(self, features: Features, size: tuple[int, int]) -> tuple[Tensor, ...]:
         """Detail (B, 32, H/4, W/4), merged map (B, C, H/8, W/8), global map (B, C, H/32, W/32)."""
         finest, *coarser = features.maps
-        coarser[-1] = self.context(coarser[-1])
         detail = self.lateral_4(finest)
         l8, l16, l32 = (lateral(x) for lateral, x in zip(self.laterals, coarser, strict=True))
         if not self.is_pyramid:

@@ -19,12 +19,13 @@ class TorchEngine:
         self.network = DeployedNetwork(model).eval().to(self.device)
         self.is_half = precision == "bf16"
 
-    def __call__(self, image: U1) -> dict[str, F4]:
+    def __call__(self, image: U1, view: F4) -> dict[str, F4]:
         """Outputs of one image."""
         batch = torch.from_numpy(image)[None].to(self.device)
+        views = torch.from_numpy(view)[None].to(self.device)
         enabled = torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_half)
         with torch.inference_mode(), enabled:
-            outputs = self.network(batch)
+            outputs = self.network(batch, views)
         arrays = (x[0].float().cpu().numpy() for x in outputs)
         return dict(zip(self.names, arrays, strict=True))
 

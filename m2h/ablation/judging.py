@@ -135,7 +135,7 @@ def _joint_outputs(networks: Sequence[M2H], batch: Batch) -> Outputs:
     """Each output from the network that has it."""
     joint = Outputs()
     for network in networks:
-        outputs = forward(network, batch.image, bf16=False)
+        outputs = forward(network, batch, bf16=False)
         present = {name: x.cpu() for name, x in outputs._asdict().items() if x is not None}
         joint = joint._replace(**present)
     return joint

@@ -56,7 +56,7 @@ class HeldOut:
         scorer: Scorer | None = None
         for batch in batches:
             moved = to_device(batch, self.device, channels_last=True)
-            outputs = forward(model, moved.image, bf16=self.bf16)
+            outputs = forward(model, moved, bf16=self.bf16)
             if scorer is None:
                 scorer = Scorer(
                     protocol_named("simulated"),

@@ -160,11 +160,11 @@ class Trainer:
         An average of weights that saw other statistics would fit neither.
         """
         first = next(self._indices())
-        images = (
-            self._on_device(self.batch_of(first + k * self.world.size)).image
+        batches = (
+            self._on_device(self.batch_of(first + k * self.world.size))
             for k in range(self.config.norm_batches)
         )
-        measure_norms(self.model, images, self.world, bf16=self.config.bf16)
+        measure_norms(self.model, batches, self.world, bf16=self.config.bf16)
         self.average = MovingAverage(self.model, self.config.ema_decay)
 
     def _on_device(self, batch: Batch) -> Batch:

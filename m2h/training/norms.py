@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from m2h.training.distributed import World, average_in_place
 from m2h.training.step import forward
+from m2h.types import Batch
 
 
 def norms_of(model: nn.Module) -> list[_BatchNorm]:
@@ -30,16 +31,16 @@ def rest_norms(model: nn.Module) -> None:
 
 
 @torch.no_grad()
-def measure_norms(model: nn.Module, images: Iterable[Tensor], world: World, *, bf16: bool) -> None:
-    """Replace the remembered statistics by their mean over batches of images (B, 3, H, W)."""
+def measure_norms(model: nn.Module, batches: Iterable[Batch], world: World, *, bf16: bool) -> None:
+    """Replace the remembered statistics by their mean over batches."""
     norms = norms_of(model)
     momenta = [norm.momentum for norm in norms]
     model.train()
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over all calls
-    for image in images:
-        forward(model, image, bf16=bf16)
+    for batch in batches:
+        forward(model, batch, bf16=bf16)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     statistics = [x for norm in norms for x in (norm.running_mean, norm.running_var)]

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from m2h.context import views_of
 from m2h.losses import MultiTaskLoss
 from m2h.training.config import TrainingConfig
 from m2h.training.distributed import World, average_gradients
@@ -26,11 +27,13 @@ def to_device(batch: Batch, device: str, *, channels_last: bool) -> Batch:
     return Batch(**moved)
 
 
-def forward(model: nn.Module, image: Tensor, *, bf16: bool) -> Outputs:
-    """Raw outputs in float32 for images in [0, 1]."""
+def forward(model: nn.Module, batch: Batch, *, bf16: bool) -> Outputs:
+    """Raw outputs in float32 for the images of a batch."""
     normalise: Any = model.normalise
-    with torch.autocast(image.device.type, dtype=torch.bfloat16, enabled=bf16):
-        outputs = model(normalise(image))
+    height, width = (int(n) for n in batch.image.shape[-2:])
+    view = views_of(batch.intrinsics, (height, width))
+    with torch.autocast(batch.image.device.type, dtype=torch.bfloat16, enabled=bf16):
+        outputs = model(normalise(batch.image), view=view)
     return Outputs(*(None if output is None else output.float() for output in outputs))
 
 
@@ -45,7 +48,7 @@ def accumulate_gradients(
     """Add the gradients of the mean loss of some batches; returns the mean of every term."""
     seen: dict[str, list[float]] = {}
     for batch in batches:
-        outputs = forward(model, batch.image, bf16=config.bf16)
+        outputs = forward(model, batch, bf16=config.bf16)
         total, terms = loss(outputs, batch, progress)
         (total / len(batches)).backward()
         for name, value in {"total": total.detach(), **terms}.items():

@@ -53,8 +53,8 @@ class TinyNetwork(nn.Module):
         """To [-1, 1]."""
         return 2 * rgb - 1
 
-    def forward(self, x: Tensor) -> Outputs:
-        """All five outputs."""
+    def forward(self, x: Tensor, view: Tensor | None = None) -> Outputs:
+        """All five outputs; no camera changes them."""
         depth, semantics, normals, edges, log_sigma = self.heads(self.encoder(x)).split(
             [1, 41, 3, 1, 1], dim=1
         )

@@ -144,7 +144,7 @@ def engine(depth_m: float, label: int) -> Callable[[Any], Fields]:
     log_probability = np.zeros((4, 5, 3), np.float32)
     log_probability[..., label] = 1
 
-    def run(_image: Any) -> Fields:
+    def run(_image: Any, _view: Any) -> Fields:
         depth = np.full((1, 4, 5), depth_m, np.float32)
         return {"depth": depth, "log_probability": log_probability}
 

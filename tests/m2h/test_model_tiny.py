@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from m2h.attention import CrossTaskWindowAttention, border_mask, cut_windows, join_windows
-from m2h.context import is_added, positions
+from m2h.context import assumed_views, directions, is_added, views_of
 from m2h.errors import PresetError
 from m2h.mobilenet import SameConv
 from m2h.model import M2H, build_model, preset
@@ -90,6 +90,14 @@ def deepened() -> M2H:
     return build_model(preset("m2h_tiny", context_blocks=2, refine_blocks=1))
 
 
+def wakened(model: M2H) -> M2H:
+    """What ends in zeros at first ends in random numbers."""
+    for name, parameter in model.named_parameters():
+        if is_added(name) and not parameter.abs().sum():
+            nn.init.trunc_normal_(parameter, std=0.05)
+    return model
+
+
 def test_added_parts_begin_as_the_identity(tiny: M2H) -> None:
     model = deepened()
     before = tiny.state_dict()
@@ -104,25 +112,49 @@ def test_added_parts_begin_as_the_identity(tiny: M2H) -> None:
 
 
 def test_added_parts_learn_and_see_the_whole_picture() -> None:
-    model = deepened()
-    for name, parameter in model.named_parameters():
-        if is_added(name) and not parameter.abs().sum():
-            nn.init.trunc_normal_(parameter, std=0.05)
+    model = wakened(deepened())
     assert silent_parameters(model) == []
     context = model.mlt_head.context
     there = torch.rand(1, 320, 3, 7)
     here = there.clone()
     here[..., -1, -1] += 1.0
     with torch.no_grad():
-        change = (context(here) - context(there)).abs().amax(dim=1)
+        view = assumed_views(here)
+        change = (context(here, view) - context(there, view)).abs().amax(dim=1)
     assert change[0, 0, 0] > 1e-6
 
 
-def test_places_in_a_picture_have_codes_of_their_own() -> None:
-    codes = positions(6, 8)
+def test_directions_have_codes_of_their_own() -> None:
+    codes = directions(6, 8, torch.tensor([[0.95, 0.95, 0.0, 0.0]]))[0]
     assert (torch.cdist(codes, codes) + 9.0 * torch.eye(48) > 0.5).all()
-    # the picture's middle and its upper border, in maps of two sizes
-    torch.testing.assert_close(positions(3, 5)[0 * 5 + 2], positions(9, 15)[1 * 15 + 7])
+
+
+def test_a_direction_has_one_code_whatever_the_picture() -> None:
+    """A crop of the middle half, and the same picture at another size, see the same."""
+    whole = directions(6, 8, torch.tensor([[0.9, 0.9, 0.0, 0.0]])).view(6, 8, -1)
+    right_half = directions(6, 4, torch.tensor([[0.9, 0.9, -2 / 6, 0.0]])).view(6, 4, -1)
+    torch.testing.assert_close(right_half, whole[:, 4:])
+    zoomed = directions(3, 4, torch.tensor([[1.8, 1.8, -2 / 3, 0.5]])).view(3, 4, -1)
+    torch.testing.assert_close(zoomed, whole[:3, 4:])
+    finer = directions(18, 24, torch.tensor([[0.9, 0.9, 0.0, 0.0]])).view(18, 24, -1)
+    torch.testing.assert_close(finer[1::3, 1::3], whole)
+
+
+def test_views_of_cameras() -> None:
+    cameras = torch.tensor([[120.0, 130.0, 100.0, 47.5], [0.0, 0.0, 0.0, 0.0]])
+    known, unknown = views_of(cameras, (96, 144))
+    torch.testing.assert_close(known, torch.tensor([120.0, 130.0, 28.5, 0.0]) / 96)
+    torch.testing.assert_close(unknown, assumed_views(cameras)[1])
+
+
+def test_a_wider_lens_is_another_room() -> None:
+    context = wakened(deepened()).mlt_head.context
+    x = torch.rand(2, 320, 3, 4)
+    x[1] = x[0]
+    views = torch.tensor([[0.95, 0.95, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0]])
+    with torch.no_grad():
+        one, other = context(x, views)
+    assert (one - other).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -177,6 +177,30 @@ def test_backends_agree_on_a_checkpoint(
     agree(loaded.predict(image, CAMERA), predictor.predict(image, CAMERA))
 
 
+def test_every_engine_looks_through_the_lens_it_is_told_of(image: Any, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = build_model(preset("m2h_tiny", tasks=("depth",), cross_task="none", context_blocks=1))
+    torch.nn.init.normal_(model.mlt_head.context.leave.weight, std=2.0)
+    model.eval()
+    export_onnx(model, tmp_path / "tiny.onnx", SIZE)
+    export_openvino(model, tmp_path / "tiny.xml", SIZE)
+    save_checkpoint(tmp_path / "tiny.safetensors", model, {})
+    reference = Predictor(model, "torch", size=SIZE)
+    engines = [
+        Predictor(tmp_path / "tiny.onnx", n_threads=1),
+        Predictor(tmp_path / "tiny.xml", n_threads=1),
+        Predictor(tmp_path / "tiny.safetensors", size=SIZE, cache=tmp_path / "cache"),
+        Predictor(tmp_path / "tiny.safetensors", size=SIZE, cache=tmp_path / "cache"),  # kept
+    ]
+    shapes = []
+    for camera in (CAMERA, Intrinsics(60.0, 60.0, 71.5, 47.5)):
+        expected = reference.predict(image, camera)
+        shapes.append(expected.depth_m / expected.depth_m.mean())
+        for engine in engines:
+            agree(engine.predict(image, camera), expected)
+    assert np.abs(shapes[1] / shapes[0] - 1).max() > 0.01  # not a matter of scale alone
+
+
 def test_odd_sizes_of_the_network_are_refused(model: M2H) -> None:
     with pytest.raises(BackendError, match="even"):
         Predictor(model, "torch", size=(65, 96))
@@ -219,6 +243,14 @@ def test_released_network_predicts_in_the_same_form(image: Any) -> None:
     assert p.labels.shape == (96, 144)
     assert p.depth_m.max() <= network.config.max_depth_m
     np.testing.assert_allclose(np.linalg.norm(p.normals, axis=2), 1, atol=1e-5)
+
+
+def test_a_view_is_the_camera_in_heights_of_the_input() -> None:
+    box = fit((96, 144), (64, 96))
+    np.testing.assert_allclose(box.view(CAMERA), [1.25, 1.25, 0, 0], atol=1e-6)
+    box = fit((100, 100), (64, 96))  # filled left and right
+    view = box.view(Intrinsics(100.0, 100.0, 59.5, 39.5))
+    np.testing.assert_allclose(view, [1, 1, 0.1, -0.1], atol=1e-6)
 
 
 def test_letterbox_keeps_the_aspect_and_the_optical_axis() -> None:

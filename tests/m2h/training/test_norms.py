@@ -38,10 +38,10 @@ def statistics(model: nn.Module) -> list[torch.Tensor]:
 
 
 def test_measured_statistics_are_the_mean_over_the_batches():
-    model, images = NormedNetwork(), [random_batch(k).image for k in range(4)]
+    model, batches = NormedNetwork(), [random_batch(k) for k in range(4)]
     with torch.no_grad():
-        maps = [model.encoder[0](model.normalise(image)) for image in images]
-    measure_norms(model, images, World(), bf16=False)
+        maps = [model.encoder[0](model.normalise(batch.image)) for batch in batches]
+    measure_norms(model, batches, World(), bf16=False)
     mean, variance = statistics(model)
     torch.testing.assert_close(mean, torch.stack([m.mean((0, 2, 3)) for m in maps]).mean(0))
     torch.testing.assert_close(variance, torch.stack([m.var((0, 2, 3)) for m in maps]).mean(0))
