@@ -63,7 +63,7 @@ def draw(path: Path, sensor: Surface, network: Surface) -> None:
 
     rng = np.random.default_rng(0)
     points = [surface.sample(PICTURE_POINTS, rng)[0] for surface in (sensor, network)]
-    colours = [np.full(PICTURE_POINTS, "0.45"), sensor.distance(points[1])]
+    colours = [np.zeros(PICTURE_POINTS), sensor.distance(points[1])]
     figure, axes = plt.subplots(2, 2, figsize=(11, 7), layout="compressed")
     for row, (vertical, name) in enumerate(((1, "from above"), (2, "from the side"))):
         low, high = (np.percentile(np.vstack(points)[:, vertical], q) for q in (0.2, 99.8))

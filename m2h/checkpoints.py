@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,27 @@ def load_checkpoint(path: str | Path) -> M2H:
     check_fit(path, state, model.state_dict(), f"preset {config.preset}")
     model.load_state_dict(state)
     return model.eval()
+
+
+def load_mean(paths: Sequence[str | Path]) -> M2H:
+    """The network whose weights are the mean of those of files of one configuration.
+
+    Of networks that were trained from one another it is one too, and better on pictures unlike
+    those of the training. Source: model soups (Wortsman et al., 2022).
+
+    Raises:
+        CheckpointError: an unreadable file, or one of another network than the last.
+    """
+    models = [load_checkpoint(path) for path in paths]
+    states = [model.state_dict() for model in models]
+    for path, state in zip(paths, states, strict=True):
+        check_fit(Path(path), state, states[-1], f"the network of {paths[-1]}")
+    mean = {
+        key: torch.stack([state[key] for state in states]).mean(0) if x.is_floating_point() else x
+        for key, x in states[-1].items()
+    }
+    models[-1].load_state_dict(mean)
+    return models[-1]
 
 
 def save_checkpoint(

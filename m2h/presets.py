@@ -70,6 +70,8 @@ _PRESETS = {
         10.0,
         canonical_focal_px=260.0,
         label_channels=32,
+        context_blocks=4,
+        refine_blocks=3,
     ),
 }
 PRESETS = tuple(_PRESETS)
@@ -105,7 +107,9 @@ def config_from_dict(values: Mapping[str, Any]) -> ModelConfig:
     switches = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
     name = str(switches.pop("preset", "(no preset)"))
     switches.pop("decoder", None)
-    return preset(name, **switches)
+    # files from before there were such parts
+    before: dict[str, Any] = {"context_blocks": 0, "refine_blocks": 0}
+    return preset(name, **(before | switches))
 
 
 def shipped_weights(name: str | Path) -> Path:

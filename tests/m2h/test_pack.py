@@ -78,6 +78,35 @@ def test_packed_weights_state_how_sure_they_are(homes, network, tmp_path, capsys
     assert np.mean(inside) == pytest.approx(pack_m2h.WANTED, abs=0.02)
 
 
+def test_several_networks_are_packed_as_their_mean(homes, network, tmp_path) -> None:
+    other = load_checkpoint(network)
+    for parameter in other.parameters():
+        parameter.data.add_(0.25)
+    save_checkpoint(tmp_path / "other.safetensors", other, {"steps": "2 of 2"})
+    out = tmp_path / "mean.safetensors"
+    files = (network, tmp_path / "other.safetensors")
+    assert run(pack_m2h.main, "--network", *files, "--simulated", homes, "--out", out) == 0
+    first, mean = (dict(load_checkpoint(path).named_parameters()) for path in (network, out))
+    for name, parameter in first.items():
+        np.testing.assert_allclose(
+            mean[name].detach(), parameter.detach() + 0.125, rtol=2e-3, atol=2e-3
+        )
+    assert read_card(out)["steps"] == "2 of 2"
+
+
+def test_networks_of_two_kinds_have_no_mean(homes, network, tmp_path, capsys) -> None:
+    save_checkpoint(
+        tmp_path / "deep.safetensors",
+        build_model(preset("m2h_tiny", cross_task="none", context_blocks=1)), {},
+    )  # fmt: skip
+    files = (tmp_path / "deep.safetensors", network)
+    out = tmp_path / "mean.safetensors"
+    assert run(pack_m2h.main, "--network", *files, "--simulated", homes, "--out", out) == 2
+    error = capsys.readouterr().err
+    assert "deep.safetensors" in error
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
