@@ -10,6 +10,7 @@ import argparse
 import tempfile
 from collections.abc import Sequence as Rows
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from harness import PERCEPTION, make_parser, one_result, run_benchmark, run_main_job, say
@@ -63,16 +64,15 @@ def draw(path: Path, sensor: Surface, network: Surface) -> None:
 
     rng = np.random.default_rng(0)
     points = [surface.sample(PICTURE_POINTS, rng)[0] for surface in (sensor, network)]
-    colours = [np.zeros(PICTURE_POINTS), sensor.distance(points[1])]
+    error = {"c": sensor.distance(points[1]), "vmin": 0, "vmax": 0.3, "cmap": "turbo"}
+    looks: list[dict[str, Any]] = [{"color": "0.45"}, error]
     figure, axes = plt.subplots(2, 2, figsize=(11, 7), layout="compressed")
     for row, (vertical, name) in enumerate(((1, "from above"), (2, "from the side"))):
         low, high = (np.percentile(np.vstack(points)[:, vertical], q) for q in (0.2, 99.8))
         for column, side in enumerate(("sensor", "network")):
             ax, xyz = axes[row, column], points[column]
-            dots = ax.scatter(
-                xyz[:, 0], xyz[:, vertical], c=colours[column], s=0.3, vmin=0, vmax=0.3,
-                cmap="turbo", linewidths=0,
-            )  # fmt: skip
+            look = looks[column]
+            dots = ax.scatter(xyz[:, 0], xyz[:, vertical], s=0.3, linewidths=0, **look)
             ax.set(aspect="equal", ylim=(low, high), title=f"{side}, {name}", xlabel="m")
     figure.colorbar(dots, ax=axes, label="distance to the sensor's mesh, m", shrink=0.6)
     figure.savefig(path, dpi=80)
