@@ -15,7 +15,7 @@ import numpy as np
 
 from m2h.depth_card import card_path
 from m2h.errors import BackendError, CheckpointError, M2HError
-from m2h.openvino_engine import compile_graph, import_openvino
+from m2h.openvino_engine import compile_graph, openvino_core
 from m2h.presets import CONFIG_KEY, ModelConfig, config_from_dict
 from m2h.types import F4, U1
 
@@ -115,7 +115,7 @@ def open_exported(
     try:
         if path.suffix == ".onnx":
             return _open_onnx(path, n_threads)
-        graph = import_openvino().Core().read_model(path)
+        graph = openvino_core().read_model(path)
         config = config_from_dict(json.loads(graph.get_rt_info(CONFIG_KEY).value))
         height, width = list(graph.input(0).shape)[1:3]
         engine = compile_graph(graph, device, precision, n_threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from m2h.errors import BackendError
@@ -39,7 +40,7 @@ def compile_graph(graph: Any, device: str, precision: str, n_threads: int | None
     Raises:
         BackendError: the device is not available.
     """
-    core, settings = import_openvino().Core(), _settings(precision, n_threads)
+    core, settings = openvino_core(), _settings(precision, n_threads)
     try:
         return OpenVinoEngine(core.compile_model(graph, _device(device), settings))
     except RuntimeError as error:
@@ -57,7 +58,7 @@ def import_compiled(
     Raises:
         RuntimeError: of another version of openvino, or damaged.
     """
-    core, settings = import_openvino().Core(), _settings(precision, n_threads)
+    core, settings = openvino_core(), _settings(precision, n_threads)
     # without the settings, the precision would be chosen anew
     return OpenVinoEngine(core.import_model(compiled, _device(device), settings))
 
@@ -71,7 +72,7 @@ def machine_of(device: str) -> list[str]:
     ov = import_openvino()
     try:
         of_device = [
-            str(ov.Core().get_property(_device(device), name))
+            str(openvino_core().get_property(_device(device), name))
             for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
         ]
     except RuntimeError:  # compiling will say so
@@ -92,6 +93,20 @@ def import_openvino() -> Any:
             "backend openvino: the package is not installed; pip install openvino, or use torch"
         ) from error
     return openvino
+
+
+@cache
+def openvino_core() -> Any:
+    """The one `openvino.Core` of this process, which is never freed.
+
+    Each core sets an alternate signal stack for its thread and restores the one before when it is
+    freed. Of two cores that are not freed in reverse order the stack of a freed one stays, and the
+    next signal, Ctrl-C for instance, ends the process with a segmentation fault.
+
+    Raises:
+        BackendError: the package openvino is not installed.
+    """
+    return import_openvino().Core()
 
 
 def _settings(precision: str, n_threads: int | None) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from m2h.errors import BackendError, DataError
 from m2h.export import export_onnx, input_names
 from m2h.letterbox import ASSUMED_VIEW
 from m2h.model import M2H
-from m2h.openvino_engine import import_openvino
+from m2h.openvino_engine import import_openvino, openvino_core
 from m2h.presets import CONFIG_KEY
 from m2h.types import U1
 
@@ -119,7 +119,7 @@ def _keep_config(source: Path, target: Path) -> None:
 
 def _write_openvino(source: Path, target: Path, model: M2H) -> None:
     ov = import_openvino()
-    graph = ov.Core().read_model(source)
+    graph = openvino_core().read_model(source)
     graph.set_rt_info(json.dumps(model.config.to_dict()), CONFIG_KEY)
     ov.save_model(graph, target, compress_to_fp16=False)
 

@@ -22,6 +22,7 @@ import numpy as np
 from m2h.data.label_sets import N_TEACHER, TEACHER_UNSURE, allowed_classes
 from m2h.data.pictures import decoded, files_by_stem, read_rgb
 from m2h.errors import BackendError, DataError
+from m2h.openvino_engine import openvino_core
 from m2h.types import U1
 
 MIN_PROBABILITY = 0.8
@@ -149,7 +150,7 @@ def _compiled(path: Path) -> Any:
         raise BackendError("the teacher needs OpenVINO; pip install openvino") from error
     if not path.is_file():
         raise BackendError(f"{path}: no such file; name the teacher's .tflite file")
-    core = openvino.Core()
+    core = openvino_core()
     try:
         model = core.read_model(path)
     except RuntimeError as error:

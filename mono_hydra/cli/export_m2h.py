@@ -95,10 +95,13 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _network(args: argparse.Namespace) -> M2H:
+    import torch
+
     from m2h.checkpoints import load_checkpoint
     from m2h.model import build_model, preset
 
     if args.untrained:
+        torch.manual_seed(0)  # the same file, and the same differences, every time
         return build_model(preset(args.network)).eval()
     return load_checkpoint(args.network)
 

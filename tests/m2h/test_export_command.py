@@ -14,6 +14,7 @@ import torch
 
 from m2h.agreement import built_in_images, compare_engines
 from m2h.checkpoints import save_checkpoint
+from m2h.context import Refinement
 from m2h.errors import DataError
 from m2h.model import build_model, preset
 from mono_hydra.cli import export_m2h
@@ -28,6 +29,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     model = build_model(preset("m2h_tiny", tasks=("depth", "semantics"), cross_task="none"))
     for module in model.modules():
+        if isinstance(module, Refinement):  # zeros at first
+            torch.nn.init.normal_(module.project.weight, std=0.02)
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None  # statistics = those of the one batch that follows
     model(2 * torch.rand(4, 3, *SIZE) - 1)
