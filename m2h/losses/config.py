@@ -13,6 +13,7 @@ class LossConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     depth: float = Field(default=1.0, ge=0)
+    depth_gradients: float = Field(default=0.5, ge=0)  # within the loss of depth
     semantics: float = Field(default=1.0, ge=0)
     semantics_partial: float = Field(default=0.5, ge=0)  # half of true labels: a teacher errs
     normals: float = Field(default=1.0, ge=0)

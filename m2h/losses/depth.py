@@ -67,14 +67,14 @@ def log_depth_error(
     )
 
 
-def depth_loss(e: LogDepthError) -> Tensor:
-    """Log L1 + 0.5 scale-invariant + 0.5 multi-scale gradients."""
+def depth_loss(e: LogDepthError, gradients: float = 0.5) -> Tensor:
+    """Log L1 + 0.5 scale-invariant + `gradients` multi-scale gradients."""
     outside = (e.error.abs() - e.slack).clamp(min=0)  # beyond the dead zone
     absolute = masked_mean(outside, e.known & e.metric)
     return (
         absolute
         + 0.5 * _scale_invariant(outside * e.error.sign(), e.known)
-        + 0.5 * gradient_loss(e)
+        + gradients * gradient_loss(e)
     )
 
 

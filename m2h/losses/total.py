@@ -76,7 +76,9 @@ def _depth_terms(
     error = log_depth_error(outputs.depth, batch, canonical_focal_px)
     if error is None:
         return {}
-    terms: dict[str, Tensor | None] = {"depth": depth_loss(error)} if config.depth else {}
+    terms: dict[str, Tensor | None] = {}
+    if config.depth:
+        terms["depth"] = depth_loss(error, config.depth_gradients)
     if outputs.log_sigma is not None and config.sigma:
         terms["sigma"] = sigma_loss(outputs.log_sigma, error, config.sigma_law)
     return terms

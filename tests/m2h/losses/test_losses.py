@@ -66,6 +66,15 @@ def test_unknown_depth_changes_nothing_even_where_the_prediction_is_absurd():
     assert loss.item() == pytest.approx(0.5 * 1e-3, abs=1e-5)
 
 
+def test_missed_relief_costs_what_gradients_weigh():
+    truth = torch.full(SHAPE, 2.0)
+    truth[..., ::2] = 2.2
+    error = log_depth_error(torch.full(SHAPE, 2.1), batch_of(depth_m=truth), None)
+    expected = depth_loss(error).item() + 1.5 * gradient_loss(error).item()
+    assert gradient_loss(error).item() > 0.01
+    assert depth_loss(error, gradients=2.0).item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_quantised_depth_teaches_borders_only_where_the_jump_exceeds_three_steps():
     flat = torch.ones(SHAPE)
     for jump_steps, counts in ((2, False), (5, True)):
