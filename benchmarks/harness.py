@@ -159,18 +159,26 @@ PERCEPTION = {
 
 
 def run_main_job(arguments: Sequence[str], *, environment: dict[str, str] | None = None) -> None:
-    """Run scripts/run_sequence.py in a process of its own.
+    """Run scripts/run_sequence.py in a process of its own; errors as `run_script`."""
+    run_script("run_sequence.py", arguments, environment=environment)
+
+
+def run_script(
+    script: str, arguments: Sequence[str], *, environment: dict[str, str] | None = None
+) -> None:
+    """Run one of the project's commands in a process of its own.
 
     Raises:
-        EvaluationError: it failed; with what it said.
+        EvaluationError: it did not end well; with the last line of what it said.
     """
-    script = Path(__file__).resolve().parent.parent / "scripts" / "run_sequence.py"
+    path = Path(__file__).resolve().parent.parent / "scripts" / script
     done = subprocess.run(
-        [sys.executable, str(script), *arguments],
+        [sys.executable, str(path), *arguments],
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
-        raise EvaluationError(f"run_sequence left with {done.returncode}: {done.stderr.strip()}")
+        lines = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()
+        raise EvaluationError(f"{script} ended with {done.returncode}: {lines[-1]}")
 
 
 def run_benchmark(main: Callable[[Sequence[str]], int]) -> None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -26,18 +24,18 @@ from harness import (
     limits,
     make_parser,
     run_benchmark,
+    run_script,
     say,
     summary_of,
 )
 
-from mono_hydra.errors import EvaluationError, MonoHydraError
+from mono_hydra.errors import MonoHydraError
 from mono_hydra.evaluation.run import read_run
 from mono_hydra.evaluation.scores import score_run
 from mono_hydra.evaluation.summary import flatten
 from mono_hydra.evaluation.truth import Truth, read_truth
 from mono_hydra.simulation.generate import cache_folder, demo_sequence
 
-SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 WANTED_OF_HOMES = {"objects_per_m2": 0.6, "standing_on_another": 0.20, "near_own_class": 0.15}
 NEAR_OWN_CLASS_M = 0.5
 MIN_COMPLETENESS = 0.5
@@ -121,7 +119,7 @@ def _one(home: Home, args: argparse.Namespace, root: Path) -> BenchmarkRun:
         run = root / home.name
         if run.exists():
             shutil.rmtree(run)
-        _command("run_sequence.py", [
+        run_script("run_sequence.py", [
             "--seq", str(home.path), "--poses", args.poses, *PERCEPTION[args.perception],
             *(word for setting in args.settings for word in ("--set", setting)),
             "--out", str(run), "--rerun", "off", "--quiet",
@@ -152,24 +150,7 @@ def _make(home: Home, args: argparse.Namespace) -> None:
     rooms = ["--rooms", str(args.rooms)] if args.rooms else []
     options = ["--seed", str(home.seed), "--kind", args.kind, *rooms, "--quiet"]
     home.path.parent.mkdir(parents=True, exist_ok=True)
-    _command("simulate.py", [*options, "--out", str(home.path)])
-
-
-def _command(script: str, options: list[str]) -> None:
-    """Run one of the project's commands.
-
-    Raises:
-        EvaluationError: it did not end well; the message is its last line.
-    """
-    done = subprocess.run(
-        [sys.executable, str(SCRIPTS / script), *options],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        lines = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()
-        raise EvaluationError(f"{script} ended with {done.returncode}: {lines[-1]}")
+    run_script("simulate.py", [*options, "--out", str(home.path)])
 
 
 def _is_score(key: str, value: Any) -> bool:

@@ -1,4 +1,9 @@
-"""The inertial filter on real tracks (30 s of EuRoC V1_01) or on simulated ones.
+"""Tracking: on images of simulated walks and recorded motions, on real tracks, on simulated ones.
+
+Images (--seeds, --half-real DIR): the tracking stage of the main job on what the simulated camera,
+with blur, rolling shutter, noise and JPEG, and the IMU saw; nothing is mapped. With --perception
+truth depth and labels are true, else the shipped network's. --half-real replays the motion and the
+IMU of a EuRoC or TUM-VI recording in a hall built around it. Sequences are made once and cached.
 
 Real: the tracks and the IMU that the gtsam wheel carries, truth from MONO_HYDRA_TEST_DATA.
 Simulated: a path through EuRoC V2_01 (or a made one), points on walls, 1 px, 3 % of tracks lost a
@@ -7,6 +12,7 @@ frame, exact noise. Truth is used after the run only.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import os
 import time
@@ -17,6 +23,7 @@ from typing import Any
 
 import numpy as np
 from harness import BenchmarkRun, finish, limits, make_parser, run_benchmark, say, summary_of
+from tracked_images import on_images
 
 from mono_hydra.errors import DatasetError, DependencyError
 from mono_hydra.evaluation.covariance import average_in_band, nees, pose_errors, score_covariance
@@ -31,6 +38,7 @@ from mono_hydra.tracking.track_store import FeatureTracks
 from mono_hydra.types import F8, ImuSamples
 
 FILE = "eqvio_processed_30s.csv"
+FLIGHT_S = 40.0
 FIRST = 5  # first frames left out of the times: the kernels are loaded in them
 
 
@@ -49,14 +57,17 @@ class Run:
 def main(argv: Rows[str]) -> int:
     """Run and print one JSON object; exit 1 if a limit is not met."""
     parser = make_parser("tracking", __doc__)
-    kind = parser.add_mutually_exclusive_group(required=True)
+    kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--real-tracks", action="store_true")
     kind.add_argument("--simulated-tracks", action="store_true")
+    kind.add_argument("--half-real", type=Path, metavar="DIR", help="EuRoC or TUM-VI recording")
+    parser.add_argument("--perception", choices=("truth", "m2h"), default="m2h")
+    parser.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")
     parser.add_argument("--noise", type=float, default=3.0, help="factor on real densities")
     parser.add_argument("--sigma-px", type=float, default=1.0)
     parser.add_argument("--clones", type=int, default=15)
     parser.add_argument("--clone-hz", type=float, default=10.0)
-    parser.add_argument("--seconds", type=float, default=40.0, help="of each simulated flight")
+    parser.add_argument("--seconds", type=float, help="of a flight (40) or of a replay (all)")
     parser.add_argument("--depth", action="store_true", help="simulated predicted depth too")
     args = parser.parse_args(list(argv))
     required = limits(args)
@@ -65,6 +76,8 @@ def main(argv: Rows[str]) -> int:
     )
     if args.real_tracks:
         runs = [real(base, args.noise)]
+    elif not args.simulated_tracks:
+        runs = on_images(args)
     else:
         path = _recorded_path() if os.environ.get("MONO_HYDRA_TEST_DATA") else None
         flights = [simulated(base, path, args, seed) for seed in args.seeds or [0]]
@@ -72,8 +85,16 @@ def main(argv: Rows[str]) -> int:
         together = consistency([values for _, values in flights])
         for run in runs:  # of all seeds, so that limits can be set on it
             run.scores.update(together)
-    arguments = {k: v for k, v in vars(args).items() if not callable(v)}
+    arguments = {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()}
+    arguments["tracks"] = _kind_of_tracks(args)
     return finish(summary_of("tracking", arguments, runs, required))
+
+
+def _kind_of_tracks(args: argparse.Namespace) -> str:
+    """What the filter's tracks were: only those of images are found by the front end."""
+    if args.real_tracks:
+        return "recorded"
+    return "simulated" if args.simulated_tracks else "images"
 
 
 def real(base: FilterOptions, noise: float) -> BenchmarkRun:
@@ -101,7 +122,8 @@ def consistency(nees_of_runs: list[F8]) -> dict[str, float]:
 def simulated(base: FilterOptions, path: Any, args: Any, seed: int) -> tuple[BenchmarkRun, F8]:
     """One flight with its own noise, and its NEES instant by instant."""
     rng = np.random.default_rng(seed)
-    motion = made_path(args.seconds, rng) if path is None else flight_through(*path, args.seconds)
+    seconds = args.seconds or FLIGHT_S
+    motion = made_path(seconds, rng) if path is None else flight_through(*path, seconds)
     flight = simulate_flight(motion, DEVICES["euroc"], rng, predicted_depth=args.depth)
     options = replace(base, imu=ImuModel(DEVICES["euroc"]), depth_common_sigma=0.02)
     run = run_filter(InertialFilter(flight.T_body_camera, options), flight.imu, frames_of(flight))

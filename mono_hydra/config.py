@@ -49,6 +49,19 @@ class KeyframeConfig(Section):
     max_ram_mb: float = Field(default=400.0, gt=0.0)
 
 
+class TrackingConfig(Section):
+    """Estimated poses: what the filter believes of its input."""
+
+    n_tracks: int = Field(default=160, ge=20, le=1000)
+    sigma_px: float = Field(default=1.0, ge=0.3)  # of a track, at 460 px of focal length
+    imu_noise_factor: float = Field(default=2.0, gt=0.0)  # on what the recording states
+    scale_sigma: float = Field(default=0.10, gt=0.0)  # of predicted depth's log-scale
+    scale_time_s: float = Field(default=10.0, gt=0.0)
+    max_clones: int = Field(default=15, ge=5, le=30)
+    clone_interval_s: float = Field(default=0.1, gt=0.0)
+    time_offset_s: float | None = None  # t_imu = t_image + offset; null: as recorded
+
+
 class MappingConfig(Section):
     """Volume of voxel blocks, mesh and re-fusion."""
 
@@ -130,6 +143,7 @@ class Config(Section):
 
     perception: PerceptionConfig = PerceptionConfig()
     keyframes: KeyframeConfig = KeyframeConfig()
+    tracking: TrackingConfig = TrackingConfig()
     mapping: MappingConfig = MappingConfig()
     places: PlacesConfig = PlacesConfig()
     objects: ObjectsConfig = ObjectsConfig()

@@ -30,6 +30,10 @@ class Tracker(Protocol):
         """Pose of a frame, None where there is none."""
         ...
 
+    def observe(self, frame: Frame, prediction: Prediction) -> None:
+        """See what was predicted of the newest frame."""
+        ...
+
 
 class Predictor(Protocol):
     """Gives depth and labels of a keyframe."""
@@ -134,6 +138,7 @@ class Pipeline:
         if prediction is None:
             self.lost["no depth"] = self.lost.get("no depth", 0) + 1
             return Step(frame, tracked, timing_ms=timer.ms)
+        self.tracker.observe(frame, prediction)
         self.keyframe_policy.observe_depth(prediction.depth_m)
         for aligner in self.aligners:
             prediction = aligner.step(prediction, tracked)

@@ -116,6 +116,8 @@ class TrackedPose:
     T_world_camera: F8  # (4, 4)
     state: Literal["initialising", "tracking", "degraded", "lost"] = "tracking"
     covariance: F8 | None = None  # (6, 6) of (rotation, translation), right perturbation
+    log_scale: float = 0.0  # of predicted depth: z_predicted = z exp(log_scale)
+    log_scale_sigma: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +163,18 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class ImuCard:
+    """What a recording states of its IMU; continuous noise densities, Kalibr's names."""
+
+    gyro: float  # rad/s/sqrt(Hz)
+    gyro_walk: float  # rad/s2/sqrt(Hz)
+    accel: float  # m/s2/sqrt(Hz)
+    accel_walk: float  # m/s3/sqrt(Hz)
+    rate_hz: float = 200.0
+    time_offset_s: float = 0.0  # t_imu = t_image + offset
+
+
+@dataclass(frozen=True)
 class SequenceInfo:
     """What is known about a recording before its first image is read."""
 
@@ -177,6 +191,7 @@ class SequenceInfo:
     label_space: str = "nyu40"
     up_world: tuple[float, float, float] | None = None  # unit vector in the set's world, if stated
     T_body_camera: F8 | None = field(default=None, compare=False)
+    imu: ImuCard | None = None  # None: nothing is stated
     stand_in: bool = False
 
 

@@ -29,7 +29,8 @@ from mono_hydra.errors import ConfigError, DatasetError, MonoHydraError, OutputE
 from mono_hydra.files.run_folder import make_run_folder
 from mono_hydra.labels import LabelSpace, load_label_space
 from mono_hydra.perception.network import NETWORK_LABELS
-from mono_hydra.pipeline import Observer, Pipeline, Predictor
+from mono_hydra.pipeline import Aligner as StageAligner
+from mono_hydra.pipeline import Observer, Pipeline, Predictor, Tracker
 from mono_hydra.sequences.base import Sequence
 from mono_hydra.types import Provenance, SequenceInfo
 
@@ -138,8 +139,8 @@ def _config(args: argparse.Namespace) -> Config:
 
 
 def _check_choices(args: argparse.Namespace) -> None:
-    if args.poses in ("vio", "vo"):
-        raise ConfigError(f"--poses {args.poses}: not part of this version; use --poses dataset")
+    if args.poses == "vo":
+        raise ConfigError("--poses vo: not part of this version; use --poses vio or dataset")
     mode = args.rerun.partition("=")[0]
     if mode not in {"save", "spawn", "serve", "connect", "off"}:
         raise ConfigError(f"--rerun {args.rerun}: one of save, spawn, serve, connect=ADDR, off")
@@ -154,11 +155,7 @@ def resolve_sources(args: argparse.Namespace, info: SequenceInfo, config: Config
         DatasetError: the recording lacks what was asked for, or has no poses, which this version
             cannot estimate.
     """
-    if not info.has_poses:
-        raise DatasetError(
-            f"{info.name}: has no poses, and this version cannot estimate them yet; "
-            "give a recording with poses (see docs/own_data.md)"
-        )
+    poses = _source_of_poses(args.poses, info)
     if args.depth == "sensor" and not info.has_depth:
         raise DatasetError(f"{info.name}: has no depth images; use --depth m2h")
     if args.labels == "dataset" and not info.has_labels:
@@ -166,13 +163,32 @@ def resolve_sources(args: argparse.Namespace, info: SequenceInfo, config: Config
     own_depth: Literal["sensor", "m2h"] = "sensor" if info.has_depth else "m2h"
     own_labels: Literal["dataset", "m2h"] = "dataset" if info.has_labels else "m2h"
     provenance = Provenance(
-        "dataset",
+        poses,
         own_depth if args.depth == "auto" else args.depth,
         own_labels if args.labels == "auto" else args.labels,
         stand_in=info.stand_in,
         degrade=config.perception.degrade,
     )
     return with_depth_file(provenance, args.network) if is_depth_file(args.network) else provenance
+
+
+def _source_of_poses(wanted: str, info: SequenceInfo) -> Literal["dataset", "vio"]:
+    """The recording's poses where it has them, else estimated ones; `auto` prefers the first."""
+    if wanted != "vio" and info.has_poses:
+        return "dataset"
+    if wanted == "dataset":
+        raise DatasetError(f"{info.name}: has no poses; use --poses vio (which needs an IMU)")
+    if not info.has_imu:
+        raise DatasetError(
+            f"{info.name}: has no IMU, which --poses vio needs, and this version cannot estimate "
+            "poses without one; give a recording with poses or an IMU (see docs/own_data.md)"
+        )
+    if info.T_body_camera is None:
+        raise DatasetError(
+            f"{info.name}: nothing says how camera and IMU are mounted; add T_body_camera to its "
+            "calibration (see docs/own_data.md)"
+        )
+    return "vio"
 
 
 def describe(provenance: Provenance, args: argparse.Namespace) -> str:
@@ -237,24 +253,58 @@ def make_pipeline(
     *,
     network: NetworkChoice = DEFAULT_NETWORK,
 ) -> Pipeline:
-    """The pipeline for a recording with given poses."""
+    """The pipeline of a recording."""
     from mono_hydra.perception.aligner import Aligner
     from mono_hydra.perception.temporal import TemporalMerger
-    from mono_hydra.sequences.up import find_up
-    from mono_hydra.tracking.given import GivenTracker
+    from mono_hydra.perception.tracked_scale import TrackedScale
 
-    aligners: list[Aligner | TemporalMerger] = [Aligner(config.perception, label_space)]
+    aligners: list[StageAligner] = [Aligner(config.perception, label_space)]
     if provenance.depth != "sensor":
         aligners.insert(0, TemporalMerger(config.perception, label_space))
+        if provenance.poses == "vio":
+            aligners.insert(0, TrackedScale())
+    predictor = make_predictor(sequence, config, provenance, label_space, network)
     return Pipeline(
         config,
         label_space,
-        GivenTracker(sequence.reference(), find_up(sequence).R_zup_world),
-        make_predictor(sequence, config, provenance, label_space, network),
+        make_tracker(sequence, config, provenance, label_space, predictor),
+        predictor,
         observers,
         aligners=aligners,
         has_stamps=sequence.info.has_stamps,
     )
+
+
+def make_tracker(
+    sequence: Sequence,
+    config: Config,
+    provenance: Provenance,
+    label_space: LabelSpace,
+    predictor: Predictor,
+) -> Tracker:
+    """What gives poses; only `--poses dataset` reads the recording's own.
+
+    Raises:
+        DatasetError: the IMU cannot be read.
+    """
+    from mono_hydra.sequences.up import find_up
+    from mono_hydra.tracking.given import GivenTracker
+    from mono_hydra.tracking.inertial_tracker import InertialTracker, tracker_options
+
+    if provenance.poses == "dataset":
+        return GivenTracker(sequence.reference(), find_up(sequence).R_zup_world)
+    info, imu = sequence.info, sequence.imu()
+    if imu is None or info.T_body_camera is None:
+        raise DatasetError(f"{info.name}: its IMU cannot be read; use --poses dataset")
+    options = tracker_options(
+        config.tracking,
+        info,
+        depth_is_measured=provenance.depth == "sensor",
+        dynamic_ids=label_space.dynamic_ids,
+    )
+    tracker = InertialTracker(imu, info.T_body_camera, predictor, options)
+    tracker.warm_up()
+    return tracker
 
 
 def make_predictor(

@@ -1,7 +1,8 @@
 """Does the estimator know how wrong it is: normalised estimation error squared (NEES).
 
-xi = (rotation, translation), T_true = T_est Exp(xi), gauge fixed at the first pose: the run is
-aligned on that pose only, since least squares would hide error.
+xi = (rotation, translation), T_true = T_est Exp(xi). The run is aligned on the first pose only,
+since least squares would hide error: by all of it, or, where the run's world is upright by
+measurement, by its position and heading, because then the covariance holds the tilt too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mono_hydra.evaluation.alignment import associate
+from mono_hydra.evaluation.covariance import first_pose_gauge
 from mono_hydra.geometry import se3
 from mono_hydra.types import F8
 
@@ -25,6 +27,8 @@ def score_consistency(
     covariance: F8,
     true_stamps_s: F8,
     true_T_world_camera: F8,
+    *,
+    is_upright: bool = False,
 ) -> dict[str, Any] | None:
     """NEES of a trajectory with covariances; None when no pose can be judged.
 
@@ -35,6 +39,7 @@ def score_consistency(
         covariance: (K, 6, 6) of (rotation, translation), right perturbation, first pose fixed.
         true_stamps_s: (M,) true stamps.
         true_T_world_camera: (M, 4, 4) true poses.
+        is_upright: the tilt of the first pose was measured, not chosen.
     """
     index, k = associate(stamps_s, covariance_stamps_s, 1e-3)
     paired, true_index = associate(stamps_s[index], true_stamps_s)
@@ -42,7 +47,7 @@ def score_consistency(
         return None
     P, C = T_world_camera[index][paired], covariance[k][paired]
     G = true_T_world_camera[true_index]
-    gauge = G[0] @ se3.inverse(P[0])
+    gauge = first_pose_gauge(P[0], G[0]) if is_upright else G[0] @ se3.inverse(P[0])
     errors = np.array([se3.log(se3.inverse(gauge @ p) @ g) for p, g in zip(P, G, strict=True)])
     whole = _nees(errors, C, slice(0, 6))
     if len(whole) == 0:

@@ -156,7 +156,12 @@ def _trajectory(scoring: _Scoring) -> dict[str, Any] | None:
         scoring.miss("trajectory.nees")
     else:
         scores["nees"] = score_consistency(
-            stamps_s, poses, *run.covariance, truth.stamps_s, truth.T_world_camera
+            stamps_s,
+            poses,
+            *run.covariance,
+            truth.stamps_s,
+            truth.T_world_camera,
+            is_upright=scoring.kind == "yaw",
         )
     scores["loops"] = scoring.miss("trajectory.loops")
     scores["relocalisation"] = scoring.miss("trajectory.relocalisation")

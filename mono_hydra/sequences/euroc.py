@@ -24,6 +24,7 @@ from mono_hydra.errors import DatasetError
 from mono_hydra.sequences.calibration import Calibration, read_calibration
 from mono_hydra.sequences.files_source import FileFrame, FileSource
 from mono_hydra.sequences.images import IMAGE_SUFFIXES
+from mono_hydra.sequences.imu_card import read_imu_card
 from mono_hydra.sequences.imu_units import to_si
 from mono_hydra.sequences.poses import interpolate_poses, pose_from_quaternion
 from mono_hydra.sequences.recorded import RecordedSequence, Selection, rate_of, stack_poses
@@ -70,6 +71,7 @@ def open_euroc(path: Path, *, selection: Selection | None = None) -> RecordedSeq
         rate_hz=rate_of(source.stamps_s, RATE_HZ),
         up_world=(0.0, 0.0, 1.0),
         T_body_camera=calibration.T_body_camera,
+        imu=read_imu_card(mav / "imu0" / "sensor.yaml"),
     )
     return RecordedSequence(info, source, selection=selection, imu=imu, notes=notes)
 

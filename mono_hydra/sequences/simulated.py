@@ -23,6 +23,7 @@ from mono_hydra.errors import DatasetError
 from mono_hydra.files.trajectory import read_trajectory
 from mono_hydra.sequences.base import Reference
 from mono_hydra.sequences.files_source import FileFrame, FileSource
+from mono_hydra.sequences.imu_card import imu_card_of
 from mono_hydra.sequences.recorded import RecordedReference, RecordedSequence
 from mono_hydra.types import F8, Camera, Frame, ImuSamples, SequenceInfo
 
@@ -58,6 +59,7 @@ class SimulatedSequence:
             label_space=str(card.get("label_space", "nyu40")),
             up_world=WORLD_UP,
             T_body_camera=_matrix(self.path, card.get("T_body_camera")),
+            imu=None if imu is None else imu_card_of(card.get("imu")),
             stand_in=bool(card.get("stand_in", False)),
         )
         files = [FileFrame(stamp, self.path / name) for stamp, name in self._images]

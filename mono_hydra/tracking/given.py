@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from mono_hydra.geometry import se3
-from mono_hydra.types import F8, Frame, TrackedPose
+from mono_hydra.types import F8, Frame, Prediction, TrackedPose
 
 SAME_STAMP_S = 0.020  # a pose further from the picture's stamp belongs to another picture
 
@@ -44,6 +44,9 @@ class GivenTracker:
             return None
         self.counts["tracking"] += 1
         return TrackedPose(frame.index, frame.stamp_s, T_world_camera)
+
+    def observe(self, frame: Frame, prediction: Prediction) -> None:
+        """Nothing: the poses are given."""
 
     def _pose(self, frame: Frame) -> F8 | None:
         if len(self._stamps_s) == 0:

@@ -16,7 +16,7 @@ import numpy as np
 
 from mono_hydra.geometry import se3
 from mono_hydra.tracking.filter_state import CORE, DV, SCALE, FilterState, moved_covariance
-from mono_hydra.tracking.imu import ImuBuffer, ImuModel
+from mono_hydra.tracking.imu import ImuBuffer, ImuModel, ImuSteps
 from mono_hydra.tracking.rest import (
     MAX_FLOW,
     common_flow_px,
@@ -36,6 +36,7 @@ from mono_hydra.types import F8, I8, ImuSamples, TrackedPose
 
 MIN_REST_SAMPLES = 5
 REST_SIGMA_M_S = 0.02
+MIN_OUTLIVING_SHARE = 0.7
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class InertialEstimate:
         """The camera's pose, its covariance moved along."""
         return TrackedPose(
             frame_index, self.stamp_s, self.T_world_body @ T_body_camera, self.state,
-            moved_covariance(self.covariance, T_body_camera),
+            moved_covariance(self.covariance, T_body_camera), self.log_scale, self.log_scale_sigma,
         )  # fmt: skip
 
 
@@ -119,6 +120,8 @@ class InertialFilter:
         self._few_since_s: float | None = None
         self._gap = False
         self._n_tracks = 0
+        self._usual_depth_m = 3.0
+        self.newest_tracks = FeatureTracks(np.zeros(0, np.int64), np.zeros((0, 2)))
 
     def propagate(self, imu: ImuSamples, stamp_s: float) -> None:
         """Take in samples and move the state to `stamp_s`; a stamp in the past moves nothing."""
@@ -140,6 +143,7 @@ class InertialFilter:
             return
         self._last_frame_s = stamp_s
         tracks = _ordered(tracks)
+        self.newest_tracks = tracks
         self._n_tracks = len(tracks.ids)
         if self.state is None:
             self._initialise(stamp_s, tracks)
@@ -170,6 +174,9 @@ class InertialFilter:
         near, far = o.depth_range_m
         good = np.isfinite(depth_m) & np.isfinite(depth_sigma) & (depth_sigma > 0.0)
         good &= (depth_m > near) & (depth_m < far)
+        if good.any():
+            metric_m = depth_m[good] * np.exp(-state.clone_scale[index])
+            self._usual_depth_m = float(np.median(metric_m))
         sigma = np.maximum(depth_sigma, o.depth_sigma_floor)
         n = self._tracks.add_depth(
             clone_id, stamp_s, ids[good], depth_m[good], sigma[good], o.max_depths
@@ -180,6 +187,42 @@ class InertialFilter:
             # images of one second repeat their common error, so each counts for less
             state.loosen_clone_scale(index, o.depth_common_sigma * float(np.sqrt(in_a_second)))
         return n
+
+    def start(self, state: FilterState, tracks: FeatureTracks) -> None:
+        """Begin at a state that was found elsewhere, with the tracks of its image."""
+        self.state, self.condition, self.is_resting = state, "tracking", False
+        self._last_tracks_s = self._last_frame_s = state.stamp_s
+        self._recent.clear()
+        self.newest_tracks = _ordered(tracks)
+        self._add_clone(state, self.newest_tracks)
+
+    def keep_now(self) -> bool:
+        """Have a clone of the newest frame, so that its depth can be attached; False at rest."""
+        state = self.state
+        if state is None or self.condition == "lost":
+            return False
+        if state.clone_stamps_s and state.clone_stamps_s[-1] == state.stamp_s:
+            return True
+        if self.is_resting or state.stamp_s != self._last_frame_s:
+            return False
+        self._add_clone(state, self.newest_tracks)
+        self._use_tracks(state, self.newest_tracks)
+        return True
+
+    def rotation(self, start_s: float, end_s: float) -> F8:
+        """(3, 3) camera rotation, points at the end to points at the start, by the gyroscope."""
+        bias = np.zeros(3) if self.state is None else self.state.gyro_bias
+        steps = self._imu.steps(start_s, end_s)
+        middle = 0.5 * (steps.gyro_rad_s[1:] + steps.gyro_rad_s[:-1]) - bias
+        R = np.eye(3)
+        for turn in middle * steps.dt_s[:, None]:
+            R = R @ se3.exp_so3(turn)
+        R_bc = self.T_body_camera[:3, :3]
+        return np.asarray(R_bc.T @ R @ R_bc)
+
+    def steps(self, start_s: float, end_s: float) -> ImuSteps:
+        """The samples between two instants."""
+        return self._imu.steps(start_s, end_s)
 
     def estimate(self) -> InertialEstimate | None:
         """The estimate; None while initialising and when lost."""
@@ -299,7 +342,10 @@ class InertialFilter:
             update_from_rows(state, H, r, np.full(3, 0.5))
 
     def _is_clone_due(self, state: FilterState, stamp_s: float) -> bool:
-        return stamp_s - state.clone_stamps_s[-1] >= self.options.clone_interval_s - 5e-3
+        """Whether the next frame would come later than half of its distance too late."""
+        waited_s = stamp_s - state.clone_stamps_s[-1]
+        frame_s = stamp_s - self._recent[-2][0] if len(self._recent) > 1 else 0.0
+        return waited_s + 0.5 * frame_s >= self.options.clone_interval_s - 5e-3
 
     def _add_clone(self, state: FilterState, tracks: FeatureTracks) -> None:
         clone_id = self._next_clone
@@ -320,7 +366,7 @@ class InertialFilter:
         used = self._tracks.take(ids, o.max_tracks)
         self.last_update = update_from_tracks(
             state, used, self.T_body_camera, o.sigma_px / o.focal_px,
-            max_relative=o.max_relative_depth,
+            max_relative=o.max_relative_depth, usual_depth_m=self._usual_depth_m,
         )  # fmt: skip
         if self.last_update.dof:
             self.nis.append((self.last_update.nis, self.last_update.dof))
@@ -332,12 +378,16 @@ class InertialFilter:
             del self._clone_tracks[clone_id]
 
     def _leaving(self, state: FilterState) -> int | None:
-        """Index of the clone that must go: the oldest, or the second newest while hovering."""
+        """Index of the clone that must go: the oldest, or the second newest while hovering.
+
+        While turning on the spot it must stay: the tracks it shares with the newest are seen by
+        few others.
+        """
         o, n = self.options, len(state.clone_ids)
         if n <= o.max_clones:
             return None
         newest, before = state.clone_ids[-1], state.clone_ids[-2]
-        if before != self._pinned:
+        if before != self._pinned and self._outlives(state.clone_ids[-3], before, newest):
             R_bc = self.T_body_camera[:3, :3]
             R_old_new = R_bc.T @ state.clone_R[-2].T @ state.clone_R[-1] @ R_bc
             flow = common_flow_px(
@@ -346,6 +396,12 @@ class InertialFilter:
             if flow < o.min_parallax_px:
                 return n - 2
         return 1 if state.clone_ids[0] == self._pinned else 0
+
+    def _outlives(self, early: int, middle: int, late: int) -> bool:
+        """Whether the tracks two clones share are mostly seen by an earlier one too."""
+        shared = np.intersect1d(self._clone_tracks[middle].ids, self._clone_tracks[late].ids)
+        known = np.isin(shared, self._clone_tracks[early].ids)
+        return bool(known.sum() >= MIN_OUTLIVING_SHARE * len(shared))
 
     def _with_depth(self, state: FilterState) -> set[int]:
         newest = state.clone_stamps_s[-1]

@@ -17,6 +17,7 @@ from mono_hydra.types import F8, I8
 USED, TOO_SHORT, BEHIND, VAGUE, MISFIT, GATED = 0, 1, 2, 3, 4, 5
 MIN_Z_M = 0.1
 LM_STEPS = 8
+PRESUMED_FACTOR = 2.0  # on sigma where depth is presumed: all such tracks err alike
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -184,12 +185,13 @@ def triangulate(
 @njit(cache=True, nogil=True, error_model="numpy")
 def track_rows(
     C: F8, c: F8, scale: F8, at: I8, uv: F8, logz: F8, log_sigma: F8, sigma: float, f: F8,
-    H: F8, Hf: F8, r: F8, sight: I8,
+    presumed: int, H: F8, Hf: F8, r: F8, sight: I8,
 ) -> int:  # fmt: skip
     """Whitened rows of one track at point f; returns their number, 0 if behind a camera.
 
     H (rows, 7): against th, dp and log-scale of the sight's clone; Hf (rows, 3) against the point;
-    r (rows,) measured minus expected; sight (rows,) index of the row's sight.
+    r (rows,) measured minus expected; sight (rows,) index of the row's sight. The depth of sight
+    `presumed` is a presumption, which tells nothing about the log-scale.
     """
     x = np.empty(3)
     n_rows = 0
@@ -216,7 +218,7 @@ def track_rows(
                 r[n_rows] = (logz[n] - np.log(x[2]) - scale[k]) / log_sigma[n]
                 for i in range(3):
                     Hf[n_rows, i] = C[k, i, 2] / (x[2] * log_sigma[n])
-                H[n_rows, 6] = 1.0 / log_sigma[n]
+                H[n_rows, 6] = 0.0 if n == presumed else 1.0 / log_sigma[n]
             d0, d1, d2 = Hf[n_rows, 0], Hf[n_rows, 1], Hf[n_rows, 2]
             H[n_rows, 0] = d1 * f[2] - d2 * f[1]
             H[n_rows, 1] = d2 * f[0] - d0 * f[2]
@@ -338,9 +340,13 @@ def add_information(at: I8, H: F8, Q: F8, r: F8, sight: I8, n_rows: int, A: F8, 
 def gather_information(
     C: F8, c: F8, scale: F8, P: F8, starts: I8, at: I8, uv: F8, logz: F8, log_sigma: F8,
     sigma: float, max_relative: float, max_misfit: float, gates: F8, A: F8, b: F8,
-    outcome: I8, value: F8, dof: I8, points: F8,
+    usual_log_z: float, usual_sigma: float, outcome: I8, value: F8, dof: I8, points: F8,
 ) -> None:  # fmt: skip
     """All tracks of one update; A (7 N, 7 N), b (7 N,) are added to, the rest written per track.
+
+    A track without parallax says that the camera turned and hardly moved. How little, hangs on its
+    depth, so its last sight is presumed to lie at the usual depth of the scene, exp(usual_log_z),
+    with usual_sigma of ln depth: without that, a camera that only turns would have no update.
 
     starts (T + 1,) into at, uv, logz, log_sigma; gates[d] the limit for d degrees of freedom;
     outcome (T,), value (T,) gate's quadratic form, dof (T,), points (T, 3).
@@ -354,18 +360,24 @@ def gather_information(
         i0, i1 = starts[t], starts[t + 1]
         dof[t] = 0
         value[t] = 0.0
-        if i1 - i0 < 3:
+        if i1 - i0 < 2:
             outcome[t] = TOO_SHORT
             continue
-        k, u, lz, ls = at[i0:i1], uv[i0:i1], logz[i0:i1], log_sigma[i0:i1]
+        k, u, lz, ls = at[i0:i1], uv[i0:i1], logz[i0:i1].copy(), log_sigma[i0:i1].copy()
+        presumed, spread_uv = -1, sigma
         for n in range(i1 - i0):  # for the point alone the log-scale is no free state
             at_scale = 7 * k[n] + 6
             spread[n] = np.sqrt(ls[n] * ls[n] + P[at_scale, at_scale])
         f = points[t]
         outcome[t] = triangulate(C, c, scale, k, u, lz, spread, sigma, max_relative, f)
+        if outcome[t] == VAGUE:
+            presumed, spread_uv = i1 - i0 - 1, PRESUMED_FACTOR * sigma
+            lz[presumed] = usual_log_z + scale[k[presumed]]
+            ls[presumed] = spread[presumed] = usual_sigma
+            outcome[t] = triangulate(C, c, scale, k, u, lz, spread, spread_uv, np.inf, f)
         if outcome[t] != USED:
             continue
-        n_rows = track_rows(C, c, scale, k, u, lz, ls, sigma, f, H, Hf, r, sight)
+        n_rows = track_rows(C, c, scale, k, u, lz, ls, spread_uv, f, presumed, H, Hf, r, sight)
         if n_rows == 0:
             outcome[t] = BEHIND
             continue

@@ -93,7 +93,7 @@ class TrackStore:
         """Remove and return the sights of tracks, longest first; beyond the limit they are lost."""
         taken = [(i, self.sights.pop(i)) for i in ids]
         taken.sort(key=lambda one: (-len(one[1]), one[0]))
-        taken = [one for one in taken if len(one[1]) >= 3][:limit]
+        taken = [one for one in taken if len(one[1]) >= 2][:limit]
         flat = [s for _, sights in taken for s in sights]
         counts = [len(sights) for _, sights in taken]
         return UsedTracks(

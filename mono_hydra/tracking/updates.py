@@ -15,6 +15,7 @@ from mono_hydra.types import F8, I8
 
 GATE_TAIL = 0.01  # share of true tracks that the gate loses
 MAX_ROWS = 200
+USUAL_SIGMA = 0.6  # of ln depth within a scene
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ _GATES: F8 = np.concatenate([[0.0], chdtri(np.arange(1, MAX_ROWS), GATE_TAIL)])
 
 def update_from_tracks(
     state: FilterState, tracks: UsedTracks, T_body_camera: F8, sigma: float,
-    *, max_relative: float = 0.2, max_misfit: float = 3.0,
+    *, max_relative: float = 0.2, max_misfit: float = 3.0, usual_depth_m: float = 3.0,
 ) -> TrackUpdate:  # fmt: skip
     """Correct the state by finished tracks, all gated against the same covariance.
 
@@ -46,7 +47,8 @@ def update_from_tracks(
         tracks: their clones are all in the window.
         T_body_camera: (4, 4).
         sigma: of normalised image coordinates.
-        max_relative: points whose inverse depth is known worse than this are left out.
+        max_relative: points whose inverse depth is known worse than this have the usual depth.
+        usual_depth_m: of the scene, known within a factor of exp(`USUAL_SIGMA`).
         max_misfit: largest mean reprojection error, in sigmas.
     """
     n, t = len(state.clone_ids), len(tracks.ids)
@@ -61,7 +63,7 @@ def update_from_tracks(
     kernels.gather_information(
         C, c, state.clone_scale, P, tracks.starts, at, tracks.uv, tracks.log_depth,
         tracks.depth_sigma, sigma, max_relative, max_misfit, _GATES, A, b,
-        outcome, value, dof, points,
+        float(np.log(usual_depth_m)), USUAL_SIGMA, outcome, value, dof, points,
     )  # fmt: skip
     used = outcome == kernels.USED
     if used.any():

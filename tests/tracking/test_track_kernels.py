@@ -20,7 +20,7 @@ def rows_of(w: naive.Window) -> tuple[F8, F8, F8, I8, I8]:
     H, Hf, r = np.empty((3 * n, 7)), np.empty((3 * n, 3)), np.empty(3 * n)
     sight, at = np.empty(3 * n, np.int64), np.arange(n)
     m = kernels.track_rows(
-        C, c, w.scale, at, w.uv, w.logz, np.full(n, 0.1), SIGMA, w.f, H, Hf, r, sight
+        C, c, w.scale, at, w.uv, w.logz, np.full(n, 0.1), SIGMA, w.f, -1, H, Hf, r, sight
     )
     return H[:m], Hf[:m], r[:m], sight[:m], at
 

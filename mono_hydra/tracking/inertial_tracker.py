@@ -1,0 +1,203 @@
+"""The tracking stage of `--poses vio`: images, inertial samples and predicted depth to poses."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from mono_hydra.config import TrackingConfig
+from mono_hydra.simulation.imu import DEVICES, ImuNoise
+from mono_hydra.tracking.depth_samples import depth_at
+from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
+from mono_hydra.tracking.imu import ImuModel
+from mono_hydra.tracking.inertial_filter import FilterOptions, InertialFilter
+from mono_hydra.tracking.moving_start import StartLimits, StartWindow, moving_start
+from mono_hydra.tracking.track_store import FeatureTracks
+from mono_hydra.types import F8, Bool, Frame, ImuSamples, Prediction, SequenceInfo, TrackedPose
+
+logger = logging.getLogger(__name__)
+
+START_INTERVAL_S = 0.1  # between images of the window that a moving start is found in
+START_SPAN_S, MOST_START_SPAN_S = 0.8, 1.2
+START_DEPTH_INTERVAL_S = 0.4
+START_RETRY_S = 0.3
+MEASURED_SCALE_SIGMA = 0.01  # of a depth sensor
+DEFAULT_NOISE = DEVICES["d455"]  # of a recording that states none: a common MEMS device
+
+
+class DepthSource(Protocol):
+    """Predicts depth from an image alone."""
+
+    def step(self, frame: Frame, T_world_camera: F8) -> Prediction | None:
+        """Prediction of a frame, None where there is none; the pose is not used."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrackerOptions:
+    """All that a run can be told."""
+
+    filter: FilterOptions = field(default_factory=FilterOptions)
+    front_end: FrontEndOptions = field(default_factory=FrontEndOptions)
+    start: StartLimits = field(default_factory=StartLimits)
+    time_offset_s: float = 0.0  # t_imu = t_image + offset
+    dynamic_ids: frozenset[int] = frozenset()  # labels of things that move by themselves
+
+
+def tracker_options(
+    config: TrackingConfig,
+    info: SequenceInfo,
+    *,
+    depth_is_measured: bool,
+    dynamic_ids: frozenset[int] = frozenset(),
+) -> TrackerOptions:
+    """Options of a run, from the configuration and from what the recording states of itself."""
+    card = info.imu
+    noise = DEFAULT_NOISE
+    if card is not None:
+        noise = ImuNoise(card.gyro, card.gyro_walk, card.accel, card.accel_walk)
+    rate_hz = 200.0 if card is None else card.rate_hz
+    offset_s = config.time_offset_s
+    if offset_s is None:
+        offset_s = 0.0 if card is None else card.time_offset_s
+    scale_sigma = MEASURED_SCALE_SIGMA if depth_is_measured else config.scale_sigma
+    return TrackerOptions(
+        filter=FilterOptions(
+            imu=ImuModel(noise.scaled(config.imu_noise_factor), rate_hz),
+            focal_px=info.camera.fx,
+            # finer pixels are not followed more finely
+            sigma_px=config.sigma_px * max(info.camera.fx / 460.0, 1.0),
+            max_clones=config.max_clones,
+            clone_interval_s=config.clone_interval_s,
+            scale_sigma=scale_sigma,
+            scale_time_s=config.scale_time_s,
+            depth_common_sigma=min(0.03, scale_sigma),
+        ),
+        front_end=FrontEndOptions(n_tracks=config.n_tracks),
+        start=StartLimits(scale_sigma=scale_sigma),
+        time_offset_s=offset_s,
+        dynamic_ids=dynamic_ids,
+    )
+
+
+class InertialTracker:
+    """Poses in a world whose z is up and whose origin and heading are the first pose's."""
+
+    def __init__(
+        self, imu: ImuSamples, T_body_camera: F8, depth: DepthSource | None,
+        options: TrackerOptions | None = None,
+    ) -> None:  # fmt: skip
+        """Prepare.
+
+        Args:
+            imu: all samples of the recording.
+            T_body_camera: (4, 4).
+            depth: asked for a prediction while no pose is known yet; None: starts at rest alone.
+            options: of all parts.
+        """
+        self.options = options or TrackerOptions()
+        self.filter = InertialFilter(T_body_camera, self.options.filter)
+        self.front_end = FrontEnd(self.options.front_end)
+        self.counts = dict.fromkeys(("initialising", "tracking", "degraded", "lost"), 0)
+        self.n_depths = 0  # samples that the filter has taken
+        self._imu, self._n_given = imu, 0
+        self._depth = depth
+        self._last_s: float | None = None
+        self._moving: Bool | None = None
+        self._window = deque[tuple[float, FeatureTracks]]()
+        self._start_depth_s = self._start_tried_s = -np.inf
+
+    def step(self, frame: Frame) -> TrackedPose | None:
+        """Pose of a frame; None while initialising, when lost, and for a stamp out of order."""
+        stamp_s = frame.stamp_s + self.options.time_offset_s
+        if self._last_s is not None and stamp_s <= self._last_s:
+            self.filter.n_stamps_dropped += 1
+            return None
+        self.filter.propagate(self._samples_until(stamp_s), stamp_s)
+        R_old_new = None if self._last_s is None else self.filter.rotation(self._last_s, stamp_s)
+        self._last_s = stamp_s
+        tracks = self.front_end.step(frame, R_old_new, self._moving)
+        self.filter.add_frame(stamp_s, tracks)
+        if self.filter.condition == "initialising":
+            self._try_to_start(frame, stamp_s, tracks)
+        self.counts[self.filter.condition] += 1
+        estimate = self.filter.estimate()
+        if estimate is None:
+            return None
+        pose = estimate.tracked_pose(frame.index, self.filter.T_body_camera)
+        return replace(pose, stamp_s=frame.stamp_s)
+
+    def observe(self, frame: Frame, prediction: Prediction) -> None:
+        """Take depth and labels that were predicted of the newest frame."""
+        if self.options.dynamic_ids:
+            self._moving = self._things_that_move(frame, prediction)
+        if not self.filter.keep_now():
+            return
+        newest = self.filter.newest_tracks
+        depth_m, sigma = depth_at(prediction, newest.points)
+        stamp_s = frame.stamp_s + self.options.time_offset_s
+        self.n_depths += self.filter.add_depth(stamp_s, newest.ids, depth_m, sigma)
+
+    def warm_up(self) -> None:
+        """Compile or load the kernels."""
+        self.filter.warm_up()
+
+    def _samples_until(self, stamp_s: float) -> ImuSamples:
+        # one sample more: the stretch up to the stamp is interpolated
+        end = int(np.searchsorted(self._imu.stamps_s, stamp_s, side="right")) + 1
+        part = slice(self._n_given, max(end, self._n_given))
+        self._n_given = part.stop
+        s = self._imu
+        return ImuSamples(s.stamps_s[part], s.gyro_rad_s[part], s.accel_m_s2[part])
+
+    def _things_that_move(self, frame: Frame, prediction: Prediction) -> Bool | None:
+        """Their mask on the image, widened: it is used in the images that follow."""
+        import cv2
+
+        found = np.isin(prediction.labels, sorted(self.options.dynamic_ids))
+        if not found.any() or frame.camera.distortion:
+            return None
+        height, width = frame.rgb.shape[:2]
+        mask = cv2.resize(found.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+        size = 2 * self.options.front_end.mask_margin_px + 1
+        return np.asarray(cv2.dilate(mask, np.ones((size, size), np.uint8)) > 0)
+
+    def _try_to_start(self, frame: Frame, stamp_s: float, tracks: FeatureTracks) -> None:
+        """Collect a second of motion, and begin where it tells the state well enough."""
+        if self._window and stamp_s - self._window[-1][0] < START_INTERVAL_S - 5e-3:
+            return
+        if self._depth is not None and stamp_s - self._start_depth_s >= START_DEPTH_INTERVAL_S:
+            self._start_depth_s = stamp_s
+            tracks = self._with_depth(frame, tracks, self._depth)
+        self._window.append((stamp_s, tracks))
+        while stamp_s - self._window[0][0] > MOST_START_SPAN_S:
+            self._window.popleft()
+        span_s = stamp_s - self._window[0][0]
+        if span_s < START_SPAN_S or stamp_s - self._start_tried_s < START_RETRY_S:
+            return
+        self._start_tried_s = stamp_s
+        stamps = np.array([s for s, _ in self._window])
+        steps = [self.filter.steps(a, b) for a, b in itertools.pairwise(stamps)]
+        o = self.options.filter
+        walks = (o.imu.noise.gyro_walk, o.imu.noise.accel_walk)
+        state = moving_start(
+            StartWindow(stamps, [t for _, t in self._window], steps), self.filter.T_body_camera,
+            walks, o.focal_px, o.sigma_px, o.gravity_m_s2, self.options.start,
+        )  # fmt: skip
+        if state is not None:
+            logger.info("started in motion after %.1f s of it", span_s)
+            self._window.clear()
+            self.filter.start(state, tracks)
+
+    @staticmethod
+    def _with_depth(frame: Frame, tracks: FeatureTracks, source: DepthSource) -> FeatureTracks:
+        prediction = source.step(frame, np.eye(4))
+        if prediction is None:
+            return tracks
+        depth_m, sigma = depth_at(prediction, tracks.points)
+        return FeatureTracks(tracks.ids, tracks.points, depth_m, sigma)

@@ -1,0 +1,131 @@
+"""The image front end on rendered shifts and turns of a picture, where the flow is known."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from mono_hydra.geometry import se3
+from mono_hydra.geometry.camera import camera_from_fov, project
+from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions, one_motion, one_translation
+from mono_hydra.types import F8, U1, Camera, Frame
+
+CAMERA = camera_from_fov(320, 240, 75.0)
+OPTIONS = FrontEndOptions(n_tracks=80, spacing_px=24)
+
+
+def picture(seed: int = 0) -> U1:
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 255, (60, 80, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(small, (320, 240), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def turned(rgb: U1, R_old_new: F8, camera: Camera = CAMERA) -> U1:
+    """The picture after the camera turned, everything far away."""
+    H = camera.K @ R_old_new.T @ np.linalg.inv(camera.K)
+    return np.asarray(cv2.warpPerspective(rgb, H, (camera.width, camera.height)), np.uint8)
+
+
+def frame(k: int, rgb: U1) -> Frame:
+    return Frame(k, 0.05 * k, rgb, CAMERA)
+
+
+def test_a_turn_told_by_the_gyroscope_is_followed():
+    front, rgb = FrontEnd(OPTIONS), picture()
+    R = se3.exp_so3(np.array([0.02, 0.12, -0.03]))  # 30 px: beyond what the window sees unguided
+    first = front.step(frame(0, rgb))
+    second = front.step(frame(1, turned(rgb, R)), R)
+    _, i, j = np.intersect1d(first.ids, second.ids, return_indices=True)
+    assert len(i) > 0.6 * len(first.ids)
+    rays = np.column_stack([first.points[i], np.ones(len(i))]) @ R
+    error_px = CAMERA.fx * np.abs(rays[:, :2] / rays[:, 2:] - second.points[j])
+    assert np.median(error_px) < 0.2
+    assert error_px.max() < 2.0
+
+
+def test_ids_are_never_given_twice():
+    front, rgb = FrontEnd(OPTIONS), picture()
+    seen: set[int] = set()
+    alive: set[int] = set()
+    for k in range(6):
+        shifted = np.roll(rgb, 25 * k, axis=1)
+        ids = set(front.step(frame(k, shifted), np.eye(3)).ids.tolist())
+        assert not (ids - alive) & seen  # what was lost does not come back under its old name
+        seen |= ids
+        alive = ids
+    assert len(seen) > 80
+
+
+def test_tracks_stay_apart():
+    front, rgb = FrontEnd(OPTIONS), picture()
+    for k in range(4):
+        front.step(frame(k, np.roll(rgb, 3 * k, axis=1)), np.eye(3))
+    distance = np.linalg.norm(front.pixels[:, None] - front.pixels[None], axis=2)
+    np.fill_diagonal(distance, np.inf)
+    assert len(front.pixels) > 40
+    assert np.median(distance.min(axis=1)) > 8.0
+
+
+def test_a_dark_picture_has_no_tracks_and_does_no_harm():
+    front, rgb = FrontEnd(OPTIONS), picture()
+    assert len(front.step(frame(0, rgb)).ids) > 40
+    assert len(front.step(frame(1, np.zeros_like(rgb)), np.eye(3)).ids) == 0
+    assert len(front.step(frame(2, np.zeros_like(rgb)), np.eye(3)).ids) == 0
+    assert len(front.step(frame(3, rgb), np.eye(3)).ids) > 40
+
+
+def test_what_moves_by_itself_carries_no_track():
+    front, rgb = FrontEnd(OPTIONS), picture()
+    moving = np.zeros((240, 320), np.bool_)
+    moving[:, 160:] = True
+    front.step(frame(0, rgb))
+    front.step(frame(1, rgb), np.eye(3), moving)
+    assert len(front.pixels) > 20
+    assert front.pixels[:, 0].max() <= 160.5
+
+
+def test_distorted_pictures_give_undistorted_rays():
+    camera = Camera(320, 240, 200.0, 200.0, 159.5, 119.5, "radtan", (-0.3, 0.1, 0.0, 0.0))
+    front = FrontEnd(OPTIONS)
+    tracks = front.step(Frame(0, 0.0, picture(), camera))
+    points = np.column_stack([tracks.points, np.ones(len(tracks.ids))])
+    np.testing.assert_allclose(project(camera, points), front.pixels, atol=1e-3)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5])
+def test_outliers_of_a_translation_are_found(share: float):
+    rng = np.random.default_rng(3)
+    n = 120
+    points = rng.uniform([-2, -2, 2], [2, 2, 6], (n, 3))
+    moved = points - np.array([0.15, 0.02, 0.05])
+    old, new = points / points[:, 2:], moved / moved[:, 2:]
+    wrong = rng.random(n) < share
+    new[wrong, :2] += rng.uniform(0.05, 0.2, (int(wrong.sum()), 2))
+    new[:, :2] += rng.normal(0.0, 0.3 / 460.0, (n, 2))
+    good = one_translation(old, new, 1.5 / 460.0, 100, rng)
+    assert good[~wrong].mean() > 0.95
+    if share:
+        assert good[wrong].mean() < 0.25  # those along the flow cannot be told
+
+
+def test_without_motion_every_track_agrees():
+    rng = np.random.default_rng(4)
+    rays = np.column_stack([rng.uniform(-0.5, 0.5, (50, 2)), np.ones(50)])
+    assert one_translation(rays, rays.copy(), 1.5 / 460.0, 100, rng).all()
+    noisy = rays.copy()
+    noisy[:, :2] += rng.normal(0.0, 0.2 / 460.0, (50, 2))
+    assert one_translation(rays, noisy, 1.5 / 460.0, 100, rng).mean() > 0.95
+
+
+def test_without_a_gyroscope_one_rigid_motion_is_looked_for():
+    rng = np.random.default_rng(5)
+    points = rng.uniform([-2, -2, 2], [2, 2, 6], (100, 3))
+    T = se3.from_rt(se3.exp_so3(np.array([0.02, 0.05, 0.01])), np.array([0.1, 0.0, 0.05]))
+    moved = se3.transform(T, points)
+    old, new = points / points[:, 2:], moved / moved[:, 2:]
+    wrong = np.arange(100) < 20
+    new[wrong, :2] += 0.1
+    good = one_motion(old, new, 1.5 / 460.0)
+    assert good[~wrong].mean() > 0.9
+    assert good[wrong].mean() < 0.3
