@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mono_hydra.view.recorder import Recorder
     from mono_hydra.view.rerun_log import RerunLog
 
+LEVEL_SURFACES = ("floor", "ceiling", "floor mat")  # they show which way is up
 logger = logging.getLogger(__name__)
 
 
@@ -139,15 +140,13 @@ def _config(args: argparse.Namespace) -> Config:
 
 
 def _check_choices(args: argparse.Namespace) -> None:
-    if args.poses == "vo":
-        raise ConfigError("--poses vo: not part of this version; use --poses vio or dataset")
     mode = args.rerun.partition("=")[0]
     if mode not in {"save", "spawn", "serve", "connect", "off"}:
         raise ConfigError(f"--rerun {args.rerun}: one of save, spawn, serve, connect=ADDR, off")
 
 
 def resolve_sources(args: argparse.Namespace, info: SequenceInfo, config: Config) -> Provenance:
-    """What feeds poses, depth and labels; `auto` is the recording's own, else the network's.
+    """What feeds poses, depth and labels; `auto` is the recording's own, else estimated.
 
     The network's first weights are well below what a sensor gives, so that they only fill gaps.
 
@@ -172,17 +171,17 @@ def resolve_sources(args: argparse.Namespace, info: SequenceInfo, config: Config
     return with_depth_file(provenance, args.network) if is_depth_file(args.network) else provenance
 
 
-def _source_of_poses(wanted: str, info: SequenceInfo) -> Literal["dataset", "vio"]:
+def _source_of_poses(wanted: str, info: SequenceInfo) -> Literal["dataset", "vio", "vo"]:
     """The recording's poses where it has them, else estimated ones; `auto` prefers the first."""
-    if wanted != "vio" and info.has_poses:
+    if wanted == "dataset" and not info.has_poses:
+        raise DatasetError(f"{info.name}: has no poses; use --poses vio or vo to estimate them")
+    if wanted == "dataset" or (wanted == "auto" and info.has_poses):
         return "dataset"
-    if wanted == "dataset":
-        raise DatasetError(f"{info.name}: has no poses; use --poses vio (which needs an IMU)")
+    mounted = info.has_imu and info.T_body_camera is not None
+    if wanted == "vo" or (wanted == "auto" and not mounted):
+        return "vo"
     if not info.has_imu:
-        raise DatasetError(
-            f"{info.name}: has no IMU, which --poses vio needs, and this version cannot estimate "
-            "poses without one; give a recording with poses or an IMU (see docs/own_data.md)"
-        )
+        raise DatasetError(f"{info.name}: has no IMU, which --poses vio needs; use --poses vo")
     if info.T_body_camera is None:
         raise DatasetError(
             f"{info.name}: nothing says how camera and IMU are mounted; add T_body_camera to its "
@@ -199,7 +198,7 @@ def describe(provenance: Provenance, args: argparse.Namespace) -> str:
     elif "m2h" in (provenance.depth, provenance.labels):
         text += f"  (network: {args.network})"
     if "auto" in (args.poses, args.depth, args.labels):
-        text += "  (auto: the recording's own, else the network's)"
+        text += "  (auto: the recording's own, else estimated)"
     if provenance.degrade != "none":
         text += f"  [degraded like a {provenance.degrade}]"
     return text + ("  [STAND-IN DATA]" if provenance.stand_in else "")
@@ -261,7 +260,7 @@ def make_pipeline(
     aligners: list[StageAligner] = [Aligner(config.perception, label_space)]
     if provenance.depth != "sensor":
         aligners.insert(0, TemporalMerger(config.perception, label_space))
-        if provenance.poses == "vio":
+        if provenance.poses != "dataset":
             aligners.insert(0, TrackedScale())
     predictor = make_predictor(sequence, config, provenance, label_space, network)
     return Pipeline(
@@ -289,10 +288,25 @@ def make_tracker(
     """
     from mono_hydra.sequences.up import find_up
     from mono_hydra.tracking.given import GivenTracker
-    from mono_hydra.tracking.inertial_tracker import InertialTracker, tracker_options
+    from mono_hydra.tracking.inertial_tracker import (
+        MEASURED_SCALE_SIGMA,
+        InertialTracker,
+        tracker_options,
+    )
+    from mono_hydra.tracking.visual_tracker import VisualTracker, visual_options
 
     if provenance.poses == "dataset":
         return GivenTracker(sequence.reference(), find_up(sequence).R_zup_world)
+    if provenance.poses == "vo":
+        is_measured = provenance.depth == "sensor"
+        level = {label.id for label in label_space.labels if label.name in LEVEL_SURFACES}
+        visual = VisualTracker(predictor, visual_options(
+            config.tracking, sequence.info,
+            scale_sigma=MEASURED_SCALE_SIGMA if is_measured else config.tracking.scale_sigma,
+            level_ids=frozenset(level), dynamic_ids=label_space.dynamic_ids,
+        ))  # fmt: skip
+        visual.warm_up()
+        return visual
     info, imu = sequence.info, sequence.imu()
     if imu is None or info.T_body_camera is None:
         raise DatasetError(f"{info.name}: its IMU cannot be read; use --poses dataset")

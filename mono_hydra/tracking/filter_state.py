@@ -75,6 +75,30 @@ class FilterState:
         self.log_scale *= decay
         self.stamp_s += duration_s
 
+    def move(self, T_old_new: F8, turn_sigma: float, shift_sigma: float, duration_s: float) -> None:
+        """Move by a step (4, 4) in the body's axes that something saw, with its uncertainty.
+
+        In place of `propagate` where there is no IMU; the velocity is that of the step.
+
+        Args:
+            T_old_new: (4, 4).
+            turn_sigma: of each axis of the step's rotation, rad.
+            shift_sigma: of each axis of the step's translation, m.
+            duration_s: of the step.
+        """
+        shift = self.R @ T_old_new[:3, 3]
+        self.R = self.R @ T_old_new[:3, :3]
+        self.motion[0] = shift / duration_s
+        self.motion[1] += shift
+        # th += R d; dp += [p]x R d + R e, with d, e the errors of rotation and translation
+        G = np.vstack([np.eye(3), se3.hat(self.p)]) * turn_sigma
+        at = np.r_[TH, DP]
+        self.P[np.ix_(at, at)] += G @ G.T
+        self.P[DP, DP] += shift_sigma**2 * np.eye(3)
+        self.P[DV], self.P[:, DV] = 0.0, 0.0
+        self.P[DV, DV] = (shift_sigma / duration_s) ** 2 * np.eye(3)
+        self.stamp_s += duration_s
+
     def add_clone(self, clone_id: int) -> None:
         """Copy pose and log-scale of this instant behind the last clone."""
         picked = np.array([0, 1, 2, 6, 7, 8, SCALE])

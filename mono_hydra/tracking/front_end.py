@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 FLOW_TERMINATION = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.03)
 EQUALISE_BELOW = 40.0  # mean grey value, or four standard deviations: then CLAHE
 BORDER_PX = 4.0
+MIN_ESSENTIAL = 15  # tracks
 _ANY_FOCAL_PX = 500.0
 
 
@@ -60,6 +61,7 @@ class FrontEnd:
         self.options = options or FrontEndOptions()
         self.health = FrontEndHealth(0, 0, 0, 0)
         self.pixels = np.zeros((0, 2))  # (N, 2) of the newest image
+        self.R_seen: F8 | None = None  # (3, 3), new to old, where no gyroscope tells it
         self._ids = np.zeros(0, np.int64)
         self._rays = np.zeros((0, 3))
         self._grey: U1 | None = None
@@ -76,11 +78,14 @@ class FrontEnd:
         Args:
             frame: the image; its camera may not change.
             R_old_new: (3, 3) rotation of camera points, new to old, of the gyroscope; None without
-                one: then the essential matrix judges the tracks.
+                one: then the essential matrix judges the tracks, its rotation stands in `R_seen`,
+                and the rotation before it leads the flow.
             moving: (H, W) true where a thing is that moves by itself; tracks there are dropped.
         """
         grey = self._grey_of(frame.rgb)
         n_before = len(self._ids)
+        if n_before == 0:
+            self.R_seen = None
         n_followed = n_consistent = 0
         if self._grey is not None and n_before:
             n_followed = self._follow(self._grey, grey, frame.camera, R_old_new)
@@ -103,8 +108,9 @@ class FrontEnd:
         o = self.options
         before = self.pixels.astype(np.float32)
         guess = before
-        if R_old_new is not None:
-            turned = project(camera, self._rays @ R_old_new)
+        R_guess = self.R_seen if R_old_new is None else R_old_new
+        if R_guess is not None:
+            turned = project(camera, self._rays @ R_guess)
             guess = np.where(np.isfinite(turned), turned, before).astype(np.float32)
         window = (o.window_px, o.window_px)
         after, found, _ = cv2.calcOpticalFlowPyrLK(
@@ -129,7 +135,7 @@ class FrontEnd:
         o = self.options
         tolerance = o.ransac_px / camera.fx
         if R_old_new is None:
-            good = one_motion(self._old_rays, self._rays, tolerance)
+            good, self.R_seen = one_motion(self._old_rays, self._rays, tolerance)
         else:
             turned = self._rays @ R_old_new.T
             good = one_translation(self._old_rays, turned, tolerance, o.ransac_trials, self._rng)
@@ -208,19 +214,25 @@ def one_translation(
     return np.asarray(fits[best])
 
 
-def one_motion(old: F8, new: F8, tolerance: float) -> Bool:
-    """Which tracks agree with the essential matrix most agree with; all where there are few."""
-    if len(old) < 8:
-        return np.ones(len(old), np.bool_)
+def one_motion(old: F8, new: F8, tolerance: float) -> tuple[Bool, F8 | None]:
+    """Which tracks agree with the essential matrix most agree with, and its rotation, new to old.
+
+    With few tracks all are taken, and the rotation is None. Of the two rotations that the matrix
+    leaves open the smaller is taken: the other lies half a turn off.
+    """
+    if len(old) < MIN_ESSENTIAL:
+        return np.ones(len(old), np.bool_), None
     # in pixels of any camera: MAGSAC's own limits are made for them
     K = np.diag([_ANY_FOCAL_PX, _ANY_FOCAL_PX, 1.0])
-    _, inliers = cv2.findEssentialMat(
+    E, inliers = cv2.findEssentialMat(
         _ANY_FOCAL_PX * old[:, :2], _ANY_FOCAL_PX * new[:, :2], K, cv2.USAC_MAGSAC, 0.999,
         _ANY_FOCAL_PX * tolerance,
     )  # fmt: skip
-    if inliers is None:
-        return np.ones(len(old), np.bool_)
-    return np.asarray(inliers.ravel() == 1)
+    if E is None or inliers is None or np.shape(E) != (3, 3):
+        return np.ones(len(old), np.bool_), None
+    one, other, _ = cv2.decomposeEssentialMat(E)
+    R_new_old = one if np.trace(one) >= np.trace(other) else other
+    return np.asarray(inliers.ravel() == 1), np.asarray(R_new_old, np.float64).T
 
 
 def _inside(pixels: F8, camera: Camera, border_px: float) -> Bool:

@@ -136,6 +136,14 @@ class InertialFilter:
         state.propagate(steps, walks, o.scale_sigma, o.scale_time_s)
         state.stamp_s = stamp_s  # not the sum of the steps: stamps must stay comparable
 
+    def move(self, stamp_s: float, T_old_new: F8, turn_sigma: float, shift_sigma: float) -> None:
+        """In place of `propagate` without an IMU: a step (4, 4) of the body that images show."""
+        state = self.state
+        if state is None or self.condition == "lost" or stamp_s <= state.stamp_s:
+            return
+        state.move(T_old_new, turn_sigma, shift_sigma, stamp_s - state.stamp_s)
+        state.stamp_s = stamp_s  # not the sum of the steps: stamps must stay comparable
+
     def add_frame(self, stamp_s: float, tracks: FeatureTracks) -> None:
         """One image's tracks; the samples up to its stamp were given to `propagate` before."""
         if stamp_s <= self._last_frame_s:

@@ -12,7 +12,7 @@ import numpy as np
 
 from mono_hydra.config import TrackingConfig
 from mono_hydra.simulation.imu import DEVICES, ImuNoise
-from mono_hydra.tracking.depth_samples import depth_at
+from mono_hydra.tracking.depth_samples import depth_at, moving_mask
 from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
 from mono_hydra.tracking.imu import ImuModel
 from mono_hydra.tracking.inertial_filter import FilterOptions, InertialFilter
@@ -135,7 +135,8 @@ class InertialTracker:
     def observe(self, frame: Frame, prediction: Prediction) -> None:
         """Take depth and labels that were predicted of the newest frame."""
         if self.options.dynamic_ids:
-            self._moving = self._things_that_move(frame, prediction)
+            margin_px = self.options.front_end.mask_margin_px
+            self._moving = moving_mask(frame, prediction, self.options.dynamic_ids, margin_px)
         if not self.filter.keep_now():
             return
         newest = self.filter.newest_tracks
@@ -154,18 +155,6 @@ class InertialTracker:
         self._n_given = part.stop
         s = self._imu
         return ImuSamples(s.stamps_s[part], s.gyro_rad_s[part], s.accel_m_s2[part])
-
-    def _things_that_move(self, frame: Frame, prediction: Prediction) -> Bool | None:
-        """Their mask on the image, widened: it is used in the images that follow."""
-        import cv2
-
-        found = np.isin(prediction.labels, sorted(self.options.dynamic_ids))
-        if not found.any() or frame.camera.distortion:
-            return None
-        height, width = frame.rgb.shape[:2]
-        mask = cv2.resize(found.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-        size = 2 * self.options.front_end.mask_margin_px + 1
-        return np.asarray(cv2.dilate(mask, np.ones((size, size), np.uint8)) > 0)
 
     def _try_to_start(self, frame: Frame, stamp_s: float, tracks: FeatureTracks) -> None:
         """Collect a second of motion, and begin where it tells the state well enough."""

@@ -126,6 +126,15 @@ def test_without_a_gyroscope_one_rigid_motion_is_looked_for():
     old, new = points / points[:, 2:], moved / moved[:, 2:]
     wrong = np.arange(100) < 20
     new[wrong, :2] += 0.1
-    good = one_motion(old, new, 1.5 / 460.0)
+    good, R_old_new = one_motion(old, new, 1.5 / 460.0)
     assert good[~wrong].mean() > 0.9
     assert good[wrong].mean() < 0.3
+    assert R_old_new is not None
+    assert np.linalg.norm(se3.log_so3(R_old_new @ T[:3, :3])) < 0.005
+
+
+def test_few_tracks_are_not_judged():
+    rays = np.column_stack([np.linspace(-0.5, 0.5, 8), np.zeros(8), np.ones(8)])
+    good, R_old_new = one_motion(rays, rays, 1.5 / 460.0)
+    assert good.all()
+    assert R_old_new is None

@@ -1,0 +1,274 @@
+"""The tracking stage of `--poses vo`: images and predicted depth to poses, without an IMU.
+
+The inertial filter serves here too: in place of inertial samples stand steps of the camera against
+points of predicted depth, which keep its window near enough to the truth for its own updates. A
+constant velocity alone (3 m/s2/sqrt(Hz)) is off by half a metre before the first track ends. Scale
+comes from predicted depth and is not estimated: without inertial samples the map's scale and the
+depth's are one direction that nothing observes, and a filter that moved it would believe itself.
+Its error is a consider parameter of the covariance (Schmidt 1966).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+
+from mono_hydra.config import TrackingConfig
+from mono_hydra.geometry import se3
+from mono_hydra.simulation.imu import ImuNoise
+from mono_hydra.tracking.depth_samples import depth_at, moving_mask
+from mono_hydra.tracking.filter_state import CORE, DP, DV, TH, FilterState
+from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
+from mono_hydra.tracking.imu import ImuModel
+from mono_hydra.tracking.inertial_filter import FilterOptions, InertialFilter
+from mono_hydra.tracking.inertial_tracker import DepthSource
+from mono_hydra.tracking.rest import upright
+from mono_hydra.tracking.track_store import FeatureTracks
+from mono_hydra.types import F8, Bool, Frame, Prediction, SequenceInfo, TrackedPose
+
+logger = logging.getLogger(__name__)
+
+# of a step against points of predicted depth; the filter uses the same tracks once more, so these
+# are several times what such a step errs by
+TURN_SIGMA, SHIFT_SIGMA_M, SHIFT_SHARE = 0.005, 0.01, 0.15
+UNSEEN_TURN_RAD_S, UNSEEN_SPEED_M_S = 0.6, 0.5  # of a step that nothing shows
+MIN_POINTS = 12
+MAX_MISFIT_PX = 4.0  # at 500 px of focal length
+ANY_FOCAL_PX = 500.0
+FIRST_SPEED_SIGMA_M_S = 0.5
+MAX_GAP_S = 1.0
+LEVEL_CAMERA: F8 = np.array([0.0, -1.0, 0.0])  # up in a camera that is held level
+MAX_TILT_RAD = 1.0  # of a camera as people hold it
+MIN_UP_PIXELS = 300
+UP_ROUNDS, UP_TOLERANCE = 5, 0.25  # rad
+
+
+@dataclass(frozen=True)
+class VisualOptions:
+    """All that a run can be told."""
+
+    filter: FilterOptions = field(default_factory=FilterOptions)
+    front_end: FrontEndOptions = field(default_factory=FrontEndOptions)
+    scale_sigma: float = 0.10  # of predicted depth's log-scale
+    scale_time_s: float = 10.0
+    level_ids: frozenset[int] = frozenset()  # labels of level surfaces: floor, ceiling
+    dynamic_ids: frozenset[int] = frozenset()
+
+
+def visual_options(
+    config: TrackingConfig, info: SequenceInfo, *, scale_sigma: float,
+    level_ids: frozenset[int], dynamic_ids: frozenset[int],
+) -> VisualOptions:  # fmt: skip
+    """Options of a run."""
+    noise = ImuNoise(UNSEEN_TURN_RAD_S, 0.0, UNSEEN_SPEED_M_S, 0.0)
+    rate_hz = max(info.rate_hz, 1.0)
+    return VisualOptions(
+        filter=FilterOptions(
+            imu=ImuModel(noise, rate_hz, max_gap_s=MAX_GAP_S),
+            focal_px=info.camera.fx,
+            sigma_px=config.sigma_px * max(info.camera.fx / 460.0, 1.0),
+            gravity_m_s2=0.0,
+            max_clones=config.max_clones,
+            clone_interval_s=config.clone_interval_s,
+            scale_sigma=0.0,
+            depth_common_sigma=min(0.03, scale_sigma),
+            max_velocity_sigma_m_s=3.0,
+            max_relative_sigma_m=1.0,
+            max_degraded_s=1.0,
+        ),
+        front_end=FrontEndOptions(n_tracks=config.n_tracks),
+        scale_sigma=scale_sigma,
+        scale_time_s=config.scale_time_s,
+        level_ids=level_ids,
+        dynamic_ids=dynamic_ids,
+    )
+
+
+class VisualTracker:
+    """Poses in a world whose origin and heading are the first pose's; up is seen in its image."""
+
+    def __init__(self, depth: DepthSource, options: VisualOptions | None = None) -> None:
+        """`depth` is asked for a prediction of the first image."""
+        self.options = options or VisualOptions()
+        self.filter = InertialFilter(np.eye(4), self.options.filter)
+        self.front_end = FrontEnd(self.options.front_end)
+        self.counts = dict.fromkeys(("initialising", "tracking", "degraded", "lost"), 0)
+        self.n_depths = 0
+        self._depth = depth
+        self._last_s: float | None = None
+        self._moving: Bool | None = None
+        self._velocity = np.zeros(3)  # camera axes, m/s
+        self._reference = DepthReference()
+        self._drift = ScaleDrift(self.options.scale_sigma, self.options.scale_time_s)
+
+    def step(self, frame: Frame) -> TrackedPose | None:
+        """Pose of a frame; None before the first prediction, when lost, and out of order."""
+        stamp_s = frame.stamp_s
+        if self._last_s is not None and stamp_s <= self._last_s:
+            self.filter.n_stamps_dropped += 1
+            return None
+        tracks = self.front_end.step(frame, None, self._moving)
+        if self.filter.state is None:
+            self._start(frame, tracks)
+        else:
+            self._move(stamp_s, tracks)
+            self.filter.add_frame(stamp_s, tracks)
+        self._last_s = stamp_s
+        self.counts[self.filter.condition] += 1
+        estimate = self.filter.estimate()
+        if estimate is None:
+            return None
+        self._drift.step(stamp_s, estimate.T_world_body[:3, 3])
+        pose = estimate.tracked_pose(frame.index, np.eye(4))
+        assert pose.covariance is not None
+        R = estimate.T_world_body[:3, :3]
+        covariance = pose.covariance.copy()
+        covariance[3:, 3:] += R.T @ self._drift.covariance @ R
+        return replace(pose, covariance=covariance, log_scale_sigma=self.options.scale_sigma)
+
+    def observe(self, frame: Frame, prediction: Prediction) -> None:
+        """Take depth and labels that were predicted of the newest frame."""
+        if self.options.dynamic_ids:
+            margin_px = self.options.front_end.mask_margin_px
+            self._moving = moving_mask(frame, prediction, self.options.dynamic_ids, margin_px)
+        if not self.filter.keep_now():
+            return
+        newest = self.filter.newest_tracks
+        depth_m, sigma = depth_at(prediction, newest.points)
+        self._reference.set(newest, depth_m)
+        self.n_depths += self.filter.add_depth(frame.stamp_s, newest.ids, depth_m, sigma)
+
+    def warm_up(self) -> None:
+        """Compile or load the kernels."""
+        self.filter.warm_up()
+
+    def _start(self, frame: Frame, tracks: FeatureTracks) -> None:
+        prediction = self._depth.step(frame, np.eye(4))
+        if prediction is None:
+            return
+        up = up_in_camera(prediction, self.options.level_ids)
+        R_world_camera = upright(up)
+        forward = R_world_camera @ np.array([0.0, 0.0, 1.0])
+        heading = np.array([0.0, 0.0, -np.arctan2(forward[1], forward[0])])
+        sigma = np.full(CORE, 1e-6)
+        sigma[TH], sigma[DP], sigma[DV] = 1e-3, 1e-3, FIRST_SPEED_SIGMA_M_S
+        state = FilterState(
+            frame.stamp_s, se3.exp_so3(heading) @ R_world_camera, np.diag(sigma**2), 0.0
+        )
+        self.filter.start(state, tracks)
+        newest = self.filter.newest_tracks
+        depth_m, spread = depth_at(prediction, newest.points)
+        self._reference.set(newest, depth_m)
+        self.n_depths += self.filter.add_depth(frame.stamp_s, newest.ids, depth_m, spread)
+
+    def _move(self, stamp_s: float, tracks: FeatureTracks) -> None:
+        """Predict the pose: by points of predicted depth, else by the last step."""
+        assert self._last_s is not None
+        duration_s = stamp_s - self._last_s
+        T_reference_camera = self._reference.pose_of(tracks)
+        if T_reference_camera is not None:
+            T_old_new = se3.inverse(self._reference.T_last) @ T_reference_camera
+            length_m = float(np.linalg.norm(T_old_new[:3, 3]))
+            self.filter.move(stamp_s, T_old_new, TURN_SIGMA, SHIFT_SIGMA_M + SHIFT_SHARE * length_m)
+            self._reference.T_last = T_reference_camera
+            self._velocity = T_old_new[:3, 3] / duration_s
+            return
+        R = self.front_end.R_seen
+        turn_sigma = UNSEEN_TURN_RAD_S * duration_s if R is None else 3.0 * TURN_SIGMA
+        T_old_new = se3.from_rt(np.eye(3) if R is None else R, self._velocity * duration_s)
+        self.filter.move(stamp_s, T_old_new, turn_sigma, UNSEEN_SPEED_M_S * duration_s)
+        self._reference.T_last = self._reference.T_last @ T_old_new
+
+
+class DepthReference:
+    """Tracks of one image as points of predicted depth; poses of later images against them."""
+
+    def __init__(self) -> None:
+        self.T_last = np.eye(4)  # of the newest image, in the reference camera's axes
+        self._ids = np.zeros(0, np.int64)
+        self._points = np.zeros((0, 3))
+
+    def set(self, tracks: FeatureTracks, depth_m: F8) -> None:
+        """Take the newest image as reference, if enough of its tracks have depth."""
+        known = np.isfinite(depth_m)
+        if known.sum() < MIN_POINTS:
+            return
+        rays = np.column_stack([tracks.points[known], np.ones(int(known.sum()))])
+        self._ids = tracks.ids[known]
+        self._points = rays * depth_m[known, None]
+        self.T_last = np.eye(4)
+
+    def pose_of(self, tracks: FeatureTracks) -> F8 | None:
+        """T_reference_camera (4, 4) by the points that an image still sees; None with too few."""
+        _, i, j = np.intersect1d(self._ids, tracks.ids, return_indices=True)
+        if len(i) < MIN_POINTS:
+            return None
+        K = np.diag([ANY_FOCAL_PX, ANY_FOCAL_PX, 1.0])
+        guess = se3.inverse(self.T_last)
+        rotation = se3.log_so3(guess[:3, :3]).reshape(3, 1)
+        shift = guess[:3, 3].reshape(3, 1).copy()
+        pixels = np.ascontiguousarray(ANY_FOCAL_PX * tracks.points[j])
+        points = np.ascontiguousarray(self._points[i])
+        found, turned, shifted, inliers = cv2.solvePnPRansac(
+            points, pixels, K, None, rotation, shift, True, 60, MAX_MISFIT_PX, 0.99,
+            flags=cv2.SOLVEPNP_ITERATIVE,
+        )  # fmt: skip
+        if not found or inliers is None or len(inliers) < MIN_POINTS:
+            return None
+        good = inliers.ravel()
+        turned, shifted = cv2.solvePnPRefineLM(
+            points[good], pixels[good], K, None, turned, shifted
+        )  # fmt: skip
+        pose = se3.from_rt(se3.exp_so3(np.ravel(turned)), np.ravel(shifted))
+        return se3.inverse(pose) if np.isfinite(pose).all() else None
+
+
+class ScaleDrift:
+    """Covariance of the position by a scale error that nothing observes.
+
+    The error multiplies the velocity and wanders as an Ornstein-Uhlenbeck process of sigma and
+    time constant tau: c' = v sigma^2 - c / tau, S' = v c^T + c v^T.
+    """
+
+    def __init__(self, sigma: float, time_s: float) -> None:
+        self.sigma, self.time_s = sigma, time_s
+        self.covariance = np.zeros((3, 3))  # world
+        self._with_scale = np.zeros(3)
+        self._last: tuple[float, F8] | None = None
+
+    def step(self, stamp_s: float, position_m: F8) -> None:
+        """Move to the next position (3,)."""
+        if self._last is not None:
+            moved = position_m - self._last[1]
+            decay = float(np.exp(-(stamp_s - self._last[0]) / self.time_s))
+            before = self._with_scale
+            self._with_scale = before * decay + moved * self.sigma**2
+            middle = 0.5 * (before + self._with_scale)
+            self.covariance += np.outer(moved, middle) + np.outer(middle, moved)
+        self._last = (stamp_s, position_m.copy())
+
+
+def up_in_camera(prediction: Prediction, level_ids: frozenset[int]) -> F8:
+    """(3,) unit vector that points up, from normals of level surfaces; of a level camera if few.
+
+    Normals that lie nearer than `MAX_TILT_RAD` to a level camera's up, or its opposite for
+    ceilings, are averaged, those far from the mean left out.
+    """
+    if prediction.normals is None or not level_ids:
+        return LEVEL_CAMERA
+    seen = np.isin(prediction.labels, sorted(level_ids)) & (prediction.depth_m > 0.0)
+    normals = prediction.normals[seen].astype(np.float64)
+    normals = normals * np.where(normals @ LEVEL_CAMERA < 0.0, -1.0, 1.0)[:, None]
+    up = LEVEL_CAMERA
+    tolerance = MAX_TILT_RAD
+    for _ in range(UP_ROUNDS):
+        near = normals[normals @ up > np.cos(tolerance)]
+        if len(near) < MIN_UP_PIXELS:
+            return up
+        mean = near.mean(axis=0)
+        up = mean / np.linalg.norm(mean)
+        tolerance = max(0.5 * tolerance, UP_TOLERANCE)
+    return np.asarray(up)
