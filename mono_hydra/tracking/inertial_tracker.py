@@ -76,7 +76,7 @@ def tracker_options(
             clone_interval_s=config.clone_interval_s,
             scale_sigma=scale_sigma,
             scale_time_s=config.scale_time_s,
-            depth_common_sigma=min(0.03, scale_sigma),
+            depth_common_sigma=scale_sigma,  # what one image gets wrong alike varies as much
         ),
         front_end=FrontEndOptions(n_tracks=config.n_tracks),
         start=StartLimits(scale_sigma=scale_sigma),

@@ -74,7 +74,7 @@ def visual_options(
             max_clones=config.max_clones,
             clone_interval_s=config.clone_interval_s,
             scale_sigma=0.0,
-            depth_common_sigma=min(0.03, scale_sigma),
+            depth_common_sigma=scale_sigma,  # what one image gets wrong alike varies as much
             max_velocity_sigma_m_s=3.0,
             max_relative_sigma_m=1.0,
             max_degraded_s=1.0,
