@@ -181,6 +181,15 @@ def run_script(
         raise EvaluationError(f"{script} ended with {done.returncode}: {lines[-1]}")
 
 
+def simulate_once(path: Path, options: Sequence[str]) -> None:
+    """Simulate a sequence where it is not there yet; errors as `run_script`."""
+    if (path / "sequence.yaml").is_file():
+        return
+    say(f"{path.name}: simulating")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    run_script("simulate.py", [*options, "--quiet", "--out", str(path)])
+
+
 def run_benchmark(main: Callable[[Sequence[str]], int]) -> None:
     """Run a benchmark's main with the frame of all commands, and leave with its exit code."""
     sys.exit(enter(main))

@@ -26,6 +26,7 @@ from harness import (
     run_benchmark,
     run_script,
     say,
+    simulate_once,
     summary_of,
 )
 
@@ -141,16 +142,13 @@ def _one(home: Home, args: argparse.Namespace, root: Path) -> BenchmarkRun:
 
 def _make(home: Home, args: argparse.Namespace) -> None:
     """Simulate the home if the cache does not hold it."""
-    if (home.path / "sequence.yaml").is_file():
-        return
-    say(f"{home.name}: simulating")
     if home.seed is None:
-        demo_sequence()
+        if not (home.path / "sequence.yaml").is_file():
+            say(f"{home.name}: simulating")
+            demo_sequence()
         return
     rooms = ["--rooms", str(args.rooms)] if args.rooms else []
-    options = ["--seed", str(home.seed), "--kind", args.kind, *rooms, "--quiet"]
-    home.path.parent.mkdir(parents=True, exist_ok=True)
-    run_script("simulate.py", [*options, "--out", str(home.path)])
+    simulate_once(home.path, ["--seed", str(home.seed), "--kind", args.kind, *rooms])
 
 
 def _is_score(key: str, value: Any) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import BenchmarkRun, run_script, say
+from harness import BenchmarkRun, say, simulate_once
 
 from mono_hydra.cli.run_sequence import label_space_of, make_predictor, make_tracker
 from mono_hydra.config import Config, load_config
@@ -37,7 +37,7 @@ def on_images(args: argparse.Namespace) -> list[BenchmarkRun]:
 def _walk(seed: int) -> Path:
     """A flat seen by a moving camera; the flats of map_quality have no blur."""
     path = cache_folder() / f"moving_flat_{seed}"
-    _make(path, ["--seed", str(seed), "--kind", "flat", "--moving"])
+    simulate_once(path, ["--seed", str(seed), "--kind", "flat", "--moving"])
     return path
 
 
@@ -45,16 +45,8 @@ def _replay(args: argparse.Namespace) -> Path:
     length = [] if args.seconds is None else ["--duration", str(args.seconds)]
     name = f"replay_{args.half_real.resolve().name}" + ("" if not length else f"_{args.seconds:g}s")
     path = cache_folder() / name
-    _make(path, ["--trajectory", str(args.half_real), "--moving", *length])
+    simulate_once(path, ["--trajectory", str(args.half_real), "--moving", *length])
     return path
-
-
-def _make(path: Path, options: list[str]) -> None:
-    if (path / "sequence.yaml").is_file():
-        return
-    say(f"{path.name}: simulating")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    run_script("simulate.py", [*options, "--quiet", "--out", str(path)])
 
 
 def _one(path: Path, seed: int | None, perception: str, config: Config) -> BenchmarkRun:

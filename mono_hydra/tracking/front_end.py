@@ -88,8 +88,9 @@ class FrontEnd:
             self.R_seen = None
         n_followed = n_consistent = 0
         if self._grey is not None and n_before:
-            n_followed = self._follow(self._grey, grey, frame.camera, R_old_new)
-            n_consistent = self._drop_outliers(frame.camera, R_old_new, moving)
+            old_rays = self._follow(self._grey, grey, frame.camera, R_old_new)
+            n_followed = len(old_rays)
+            n_consistent = self._drop_outliers(old_rays, frame.camera, R_old_new, moving)
         self._grey = grey
         n_new = self._refill(grey, frame.camera, moving) if self._is_thin() else 0
         self._n_frames += 1
@@ -103,8 +104,11 @@ class FrontEnd:
             grey = self._equaliser.apply(grey)
         return np.asarray(grey, np.uint8)
 
-    def _follow(self, old: U1, new: U1, camera: Camera, R_old_new: F8 | None) -> int:
-        """Move the tracks along the flow; those that do not come back are dropped."""
+    def _follow(self, old: U1, new: U1, camera: Camera, R_old_new: F8 | None) -> F8:
+        """Move the tracks along the flow; those that do not come back are dropped.
+
+        Returns the rays (N, 3) in the old image of those that are left.
+        """
         o = self.options
         before = self.pixels.astype(np.float32)
         guess = before
@@ -125,20 +129,22 @@ class FrontEnd:
         good &= np.linalg.norm(back - before, axis=1) < o.max_backward_px
         arrived = np.asarray(after, np.float64)
         good &= _inside(arrived, camera, BORDER_PX)
-        self._old_rays = self._rays[good]
+        old_rays: F8 = self._rays[good]
         self._ids = self._ids[good]
         self.pixels = arrived[good]
         self._rays = rays_of(camera, self.pixels)
-        return len(self._ids)
+        return old_rays
 
-    def _drop_outliers(self, camera: Camera, R_old_new: F8 | None, moving: Bool | None) -> int:
+    def _drop_outliers(
+        self, old_rays: F8, camera: Camera, R_old_new: F8 | None, moving: Bool | None
+    ) -> int:
         o = self.options
         tolerance = o.ransac_px / camera.fx
         if R_old_new is None:
-            good, self.R_seen = one_motion(self._old_rays, self._rays, tolerance)
+            good, self.R_seen = one_motion(old_rays, self._rays, tolerance)
         else:
             turned = self._rays @ R_old_new.T
-            good = one_translation(self._old_rays, turned, tolerance, o.ransac_trials, self._rng)
+            good = one_translation(old_rays, turned, tolerance, o.ransac_trials, self._rng)
         if moving is not None:
             good &= ~self._covered(moving)
         self._keep(good)

@@ -7,7 +7,6 @@ position exactly unobservable. World z up, origin at the first pose; body = IMU 
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
@@ -37,8 +36,6 @@ from mono_hydra.types import F8, I8, ImuSamples, TrackedPose
 MIN_REST_SAMPLES = 5
 REST_SIGMA_M_S = 0.02
 MIN_OUTLIVING_SHARE = 0.7
-
-logger = logging.getLogger(__name__)
 
 Condition = Literal["initialising", "tracking", "degraded", "lost"]
 
@@ -454,7 +451,6 @@ class InertialFilter:
 
     def _lose(self, why: str) -> None:
         self.condition, self.fault = "lost", why
-        logger.info("tracking lost: %s", why)
 
 
 _NO_SAMPLES = ImuSamples(np.zeros(0), np.zeros((0, 3)), np.zeros((0, 3)))

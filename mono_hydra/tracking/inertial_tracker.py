@@ -6,19 +6,19 @@ import itertools
 import logging
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 
 from mono_hydra.config import TrackingConfig
 from mono_hydra.simulation.imu import DEVICES, ImuNoise
-from mono_hydra.tracking.depth_samples import depth_at, moving_mask
-from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
+from mono_hydra.tracking.depth_samples import depth_at
+from mono_hydra.tracking.filter_tracker import DepthSource, FilterTracker, sigma_px_of
+from mono_hydra.tracking.front_end import FrontEndOptions
 from mono_hydra.tracking.imu import ImuModel
-from mono_hydra.tracking.inertial_filter import FilterOptions, InertialFilter
+from mono_hydra.tracking.inertial_filter import FilterOptions
 from mono_hydra.tracking.moving_start import StartLimits, StartWindow, moving_start
 from mono_hydra.tracking.track_store import FeatureTracks
-from mono_hydra.types import F8, Bool, Frame, ImuSamples, Prediction, SequenceInfo, TrackedPose
+from mono_hydra.types import F8, Frame, ImuSamples, SequenceInfo, TrackedPose
 
 logger = logging.getLogger(__name__)
 
@@ -28,14 +28,6 @@ START_DEPTH_INTERVAL_S = 0.4
 START_RETRY_S = 0.3
 MEASURED_SCALE_SIGMA = 0.01  # of a depth sensor
 DEFAULT_NOISE = DEVICES["d455"]  # of a recording that states none: a common MEMS device
-
-
-class DepthSource(Protocol):
-    """Predicts depth from an image alone."""
-
-    def step(self, frame: Frame, T_world_camera: F8) -> Prediction | None:
-        """Prediction of a frame, None where there is none; the pose is not used."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -70,8 +62,7 @@ def tracker_options(
         filter=FilterOptions(
             imu=ImuModel(noise.scaled(config.imu_noise_factor), rate_hz),
             focal_px=info.camera.fx,
-            # finer pixels are not followed more finely
-            sigma_px=config.sigma_px * max(info.camera.fx / 460.0, 1.0),
+            sigma_px=sigma_px_of(config, info),
             max_clones=config.max_clones,
             clone_interval_s=config.clone_interval_s,
             scale_sigma=scale_sigma,
@@ -85,7 +76,7 @@ def tracker_options(
     )
 
 
-class InertialTracker:
+class InertialTracker(FilterTracker):
     """Poses in a world whose z is up and whose origin and heading are the first pose's."""
 
     def __init__(
@@ -101,22 +92,17 @@ class InertialTracker:
             options: of all parts.
         """
         self.options = options or TrackerOptions()
-        self.filter = InertialFilter(T_body_camera, self.options.filter)
-        self.front_end = FrontEnd(self.options.front_end)
-        self.counts = dict.fromkeys(("initialising", "tracking", "degraded", "lost"), 0)
-        self.n_depths = 0  # samples that the filter has taken
+        o = self.options
+        super().__init__(T_body_camera, o.filter, o.front_end, o.dynamic_ids, o.time_offset_s)
         self._imu, self._n_given = imu, 0
         self._depth = depth
-        self._last_s: float | None = None
-        self._moving: Bool | None = None
         self._window = deque[tuple[float, FeatureTracks]]()
         self._start_depth_s = self._start_tried_s = -np.inf
 
     def step(self, frame: Frame) -> TrackedPose | None:
         """Pose of a frame; None while initialising, when lost, and for a stamp out of order."""
         stamp_s = frame.stamp_s + self.options.time_offset_s
-        if self._last_s is not None and stamp_s <= self._last_s:
-            self.filter.n_stamps_dropped += 1
+        if self._is_late(stamp_s):
             return None
         self.filter.propagate(self._samples_until(stamp_s), stamp_s)
         R_old_new = None if self._last_s is None else self.filter.rotation(self._last_s, stamp_s)
@@ -125,28 +111,11 @@ class InertialTracker:
         self.filter.add_frame(stamp_s, tracks)
         if self.filter.condition == "initialising":
             self._try_to_start(frame, stamp_s, tracks)
-        self.counts[self.filter.condition] += 1
-        estimate = self.filter.estimate()
+        estimate = self._counted_estimate()
         if estimate is None:
             return None
         pose = estimate.tracked_pose(frame.index, self.filter.T_body_camera)
         return replace(pose, stamp_s=frame.stamp_s)
-
-    def observe(self, frame: Frame, prediction: Prediction) -> None:
-        """Take depth and labels that were predicted of the newest frame."""
-        if self.options.dynamic_ids:
-            margin_px = self.options.front_end.mask_margin_px
-            self._moving = moving_mask(frame, prediction, self.options.dynamic_ids, margin_px)
-        if not self.filter.keep_now():
-            return
-        newest = self.filter.newest_tracks
-        depth_m, sigma = depth_at(prediction, newest.points)
-        stamp_s = frame.stamp_s + self.options.time_offset_s
-        self.n_depths += self.filter.add_depth(stamp_s, newest.ids, depth_m, sigma)
-
-    def warm_up(self) -> None:
-        """Compile or load the kernels."""
-        self.filter.warm_up()
 
     def _samples_until(self, stamp_s: float) -> ImuSamples:
         # one sample more: the stretch up to the stamp is interpolated

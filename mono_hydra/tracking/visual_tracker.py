@@ -10,7 +10,6 @@ Its error is a consider parameter of the covariance (Schmidt 1966).
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -19,17 +18,14 @@ import numpy as np
 from mono_hydra.config import TrackingConfig
 from mono_hydra.geometry import se3
 from mono_hydra.simulation.imu import ImuNoise
-from mono_hydra.tracking.depth_samples import depth_at, moving_mask
-from mono_hydra.tracking.filter_state import CORE, DP, DV, TH, FilterState
-from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
+from mono_hydra.tracking.filter_state import CORE, DP, TH, FilterState
+from mono_hydra.tracking.filter_tracker import DepthSource, FilterTracker, sigma_px_of
+from mono_hydra.tracking.front_end import FrontEndOptions
 from mono_hydra.tracking.imu import ImuModel
-from mono_hydra.tracking.inertial_filter import FilterOptions, InertialFilter
-from mono_hydra.tracking.inertial_tracker import DepthSource
+from mono_hydra.tracking.inertial_filter import FilterOptions
 from mono_hydra.tracking.rest import upright
 from mono_hydra.tracking.track_store import FeatureTracks
-from mono_hydra.types import F8, Bool, Frame, Prediction, SequenceInfo, TrackedPose
-
-logger = logging.getLogger(__name__)
+from mono_hydra.types import F8, Frame, Prediction, SequenceInfo, TrackedPose
 
 # of a step against points of predicted depth; the filter uses the same tracks once more, so these
 # are several times what such a step errs by
@@ -38,7 +34,6 @@ UNSEEN_TURN_RAD_S, UNSEEN_SPEED_M_S = 0.6, 0.5  # of a step that nothing shows
 MIN_POINTS = 12
 MAX_MISFIT_PX = 4.0  # at 500 px of focal length
 ANY_FOCAL_PX = 500.0
-FIRST_SPEED_SIGMA_M_S = 0.5
 MAX_GAP_S = 1.0
 LEVEL_CAMERA: F8 = np.array([0.0, -1.0, 0.0])  # up in a camera that is held level
 MAX_TILT_RAD = 1.0  # of a camera as people hold it
@@ -69,7 +64,7 @@ def visual_options(
         filter=FilterOptions(
             imu=ImuModel(noise, rate_hz, max_gap_s=MAX_GAP_S),
             focal_px=info.camera.fx,
-            sigma_px=config.sigma_px * max(info.camera.fx / 460.0, 1.0),
+            sigma_px=sigma_px_of(config, info),
             gravity_m_s2=0.0,
             max_clones=config.max_clones,
             clone_interval_s=config.clone_interval_s,
@@ -87,19 +82,15 @@ def visual_options(
     )
 
 
-class VisualTracker:
+class VisualTracker(FilterTracker):
     """Poses in a world whose origin and heading are the first pose's; up is seen in its image."""
 
     def __init__(self, depth: DepthSource, options: VisualOptions | None = None) -> None:
         """`depth` is asked for a prediction of the first image."""
         self.options = options or VisualOptions()
-        self.filter = InertialFilter(np.eye(4), self.options.filter)
-        self.front_end = FrontEnd(self.options.front_end)
-        self.counts = dict.fromkeys(("initialising", "tracking", "degraded", "lost"), 0)
-        self.n_depths = 0
+        o = self.options
+        super().__init__(np.eye(4), o.filter, o.front_end, o.dynamic_ids)
         self._depth = depth
-        self._last_s: float | None = None
-        self._moving: Bool | None = None
         self._velocity = np.zeros(3)  # camera axes, m/s
         self._reference = DepthReference()
         self._drift = ScaleDrift(self.options.scale_sigma, self.options.scale_time_s)
@@ -107,8 +98,7 @@ class VisualTracker:
     def step(self, frame: Frame) -> TrackedPose | None:
         """Pose of a frame; None before the first prediction, when lost, and out of order."""
         stamp_s = frame.stamp_s
-        if self._last_s is not None and stamp_s <= self._last_s:
-            self.filter.n_stamps_dropped += 1
+        if self._is_late(stamp_s):
             return None
         tracks = self.front_end.step(frame, None, self._moving)
         if self.filter.state is None:
@@ -117,8 +107,7 @@ class VisualTracker:
             self._move(stamp_s, tracks)
             self.filter.add_frame(stamp_s, tracks)
         self._last_s = stamp_s
-        self.counts[self.filter.condition] += 1
-        estimate = self.filter.estimate()
+        estimate = self._counted_estimate()
         if estimate is None:
             return None
         self._drift.step(stamp_s, estimate.T_world_body[:3, 3])
@@ -129,22 +118,6 @@ class VisualTracker:
         covariance[3:, 3:] += R.T @ self._drift.covariance @ R
         return replace(pose, covariance=covariance, log_scale_sigma=self.options.scale_sigma)
 
-    def observe(self, frame: Frame, prediction: Prediction) -> None:
-        """Take depth and labels that were predicted of the newest frame."""
-        if self.options.dynamic_ids:
-            margin_px = self.options.front_end.mask_margin_px
-            self._moving = moving_mask(frame, prediction, self.options.dynamic_ids, margin_px)
-        if not self.filter.keep_now():
-            return
-        newest = self.filter.newest_tracks
-        depth_m, sigma = depth_at(prediction, newest.points)
-        self._reference.set(newest, depth_m)
-        self.n_depths += self.filter.add_depth(frame.stamp_s, newest.ids, depth_m, sigma)
-
-    def warm_up(self) -> None:
-        """Compile or load the kernels."""
-        self.filter.warm_up()
-
     def _start(self, frame: Frame, tracks: FeatureTracks) -> None:
         prediction = self._depth.step(frame, np.eye(4))
         if prediction is None:
@@ -154,15 +127,18 @@ class VisualTracker:
         forward = R_world_camera @ np.array([0.0, 0.0, 1.0])
         heading = np.array([0.0, 0.0, -np.arctan2(forward[1], forward[0])])
         sigma = np.full(CORE, 1e-6)
-        sigma[TH], sigma[DP], sigma[DV] = 1e-3, 1e-3, FIRST_SPEED_SIGMA_M_S
+        sigma[TH], sigma[DP] = 1e-3, 1e-3  # every step sets the velocity's anew
         state = FilterState(
             frame.stamp_s, se3.exp_so3(heading) @ R_world_camera, np.diag(sigma**2), 0.0
         )
         self.filter.start(state, tracks)
-        newest = self.filter.newest_tracks
-        depth_m, spread = depth_at(prediction, newest.points)
-        self._reference.set(newest, depth_m)
-        self.n_depths += self.filter.add_depth(frame.stamp_s, newest.ids, depth_m, spread)
+        self._take_depth(frame, prediction)
+
+    def _take_depth(self, frame: Frame, prediction: Prediction) -> F8:
+        """The same depth is what the next images are compared with."""
+        depth_m = super()._take_depth(frame, prediction)
+        self._reference.set(self.filter.newest_tracks, depth_m)
+        return depth_m
 
     def _move(self, stamp_s: float, tracks: FeatureTracks) -> None:
         """Predict the pose: by points of predicted depth, else by the last step."""
