@@ -1,8 +1,9 @@
-"""State and covariance of the filter, with clones of past poses.
+"""State and covariance of the filter, with clones of past poses and points seen for long.
 
 Errors: th, dv, dp (right-invariant, `propagation_kernels`), gyro bias, accel bias, log-scale s,
-then seven per clone: th, dp, and the log-scale at the clone's stamp. True value = estimate
-moved by the error. z_predicted = z exp(s).
+then seven per clone: th, dp, and the log-scale at the clone's stamp; then three per point. True
+value = estimate moved by the error. z_predicted = z exp(s). A point is (u, v, inverse depth) in
+the camera of a clone, its anchor, so that a turn or shift of the world leaves its error alone.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import numpy as np
 from mono_hydra.geometry import se3
 from mono_hydra.tracking import propagation_kernels as kernels
 from mono_hydra.tracking.imu import ImuSteps
-from mono_hydra.types import F8
+from mono_hydra.types import F8, I8
 
 TH, DV, DP = slice(0, 3), slice(3, 6), slice(6, 9)
 BG, BA, SCALE = slice(9, 12), slice(12, 15), 15
-CORE, CLONE = 16, 7
+CORE, CLONE, POINT = 16, 7, 3
+MIN_INVERSE_DEPTH = 1e-3  # 1/m
 GRAVITY_AXIS: F8 = np.array([0.0, 0.0, -1.0])
 
 
@@ -37,6 +39,14 @@ class FilterState:
         self.clone_R = np.zeros((0, 3, 3))
         self.clone_p = np.zeros((0, 3))
         self.clone_scale = np.zeros(0)
+        self.point_ids: list[int] = []
+        self.point_anchors: list[int] = []  # clone ids
+        self.points = np.zeros((0, 3))
+
+    @property
+    def first_point(self) -> int:
+        """Where the errors of the points begin."""
+        return CORE + CLONE * len(self.clone_ids)
 
     @property
     def v(self) -> F8:
@@ -101,9 +111,9 @@ class FilterState:
 
     def add_clone(self, clone_id: int) -> None:
         """Copy pose and log-scale of this instant behind the last clone."""
-        picked = np.array([0, 1, 2, 6, 7, 8, SCALE])
-        rows = self.P[picked]
-        self.P = np.block([[self.P, rows.T], [rows, rows[:, picked]]])
+        before, n = self.first_point, len(self.P)
+        source = np.r_[0:before, TH, DP, SCALE, before:n]
+        self.P = np.ascontiguousarray(self.P[np.ix_(source, source)])
         self.clone_ids.append(clone_id)
         self.clone_stamps_s.append(self.stamp_s)
         self.clone_R = np.concatenate([self.clone_R, self.R[None]])
@@ -111,14 +121,49 @@ class FilterState:
         self.clone_scale = np.append(self.clone_scale, self.log_scale)
 
     def drop_clone(self, index: int) -> None:
-        """Delete a clone: in covariance form this is exact marginalisation."""
+        """Delete a clone that anchors no point: in covariance form exact marginalisation."""
         first = CORE + CLONE * index
-        kept = np.r_[0:first, first + CLONE : len(self.P)]
-        self.P = np.ascontiguousarray(self.P[np.ix_(kept, kept)])
+        self._delete(np.arange(first, first + CLONE))
         del self.clone_ids[index], self.clone_stamps_s[index]
         self.clone_R = np.delete(self.clone_R, index, axis=0)
         self.clone_p = np.delete(self.clone_p, index, axis=0)
         self.clone_scale = np.delete(self.clone_scale, index)
+
+    def add_point(self, point_id: int, anchor: int, point: F8, M: F8, N: F8) -> None:
+        """Append a point whose error is M dx + noise of covariance N.
+
+        Args:
+            point_id: its track.
+            anchor: clone id.
+            point: (3,) u, v, inverse depth in the anchor's camera.
+            M: (3, n) against the errors so far.
+            N: (3, 3).
+        """
+        MP = M @ self.P
+        self.P = np.block([[self.P, MP.T], [MP, MP @ M.T + N]])
+        self.point_ids.append(point_id)
+        self.point_anchors.append(anchor)
+        self.points = np.concatenate([self.points, point[None]])
+
+    def drop_points(self, indices: list[int]) -> None:
+        """Delete points."""
+        if not indices:
+            return
+        first = self.first_point + POINT * np.array(indices)
+        self._delete((first[:, None] + np.arange(POINT)).ravel())
+        self.points = np.delete(self.points, indices, axis=0)
+        gone = set(indices)
+        self.point_ids = [x for i, x in enumerate(self.point_ids) if i not in gone]
+        self.point_anchors = [x for i, x in enumerate(self.point_anchors) if i not in gone]
+
+    def loosen_points(self, indices: I8, sigma: float) -> None:
+        """Let points (indices) have moved by `sigma` (normalised) across their ray."""
+        for i in indices.tolist():
+            at = self.first_point + POINT * i
+            self.P[[at, at + 1], [at, at + 1]] += sigma**2
+
+    def _delete(self, at: I8) -> None:
+        self.P = np.delete(np.delete(self.P, at, axis=0), at, axis=1)
 
     def loosen_clone_scale(self, index: int, sigma: float) -> None:
         """Add the error that all depths of one image share; before its depths are used."""
@@ -126,7 +171,7 @@ class FilterState:
         self.P[at, at] += sigma**2
 
     def correct(self, dx: F8) -> None:
-        """Move the estimate by the error dx (16 + 7 n_clones,)."""
+        """Move the estimate by the error dx (16 + 7 n_clones + 3 n_points,)."""
         kernels.move_group(self.R, self.motion, dx[:9])
         self.gyro_bias = self.gyro_bias + dx[BG]
         self.accel_bias = self.accel_bias + dx[BA]
@@ -135,6 +180,8 @@ class FilterState:
             part = dx[CORE + CLONE * k : CORE + CLONE * (k + 1)]
             kernels.move_group(self.clone_R[k], self.clone_p[k : k + 1], part[:6])
             self.clone_scale[k] += part[6]
+        self.points = self.points + dx[self.first_point :].reshape(-1, POINT)
+        self.points[:, 2] = np.maximum(self.points[:, 2], MIN_INVERSE_DEPTH)
 
     def pose_covariance(self) -> F8:
         """(6, 6) rotation, translation; right perturbation T_true = T_est Exp(xi)."""
@@ -155,7 +202,15 @@ class FilterState:
 
     def is_sound(self) -> bool:
         """Whether all numbers are finite and no variance is negative."""
-        numbers = (self.P, self.R, self.motion, self.gyro_bias, self.accel_bias, self.clone_p)
+        numbers = (
+            self.P,
+            self.R,
+            self.motion,
+            self.gyro_bias,
+            self.accel_bias,
+            self.clone_p,
+            self.points,
+        )
         return bool(all(np.isfinite(x).all() for x in numbers) and np.diag(self.P).min() >= 0.0)
 
 

@@ -23,7 +23,14 @@ from mono_hydra.tracking.rest import (
     is_quiet,
     read_rest,
 )
-from mono_hydra.tracking.track_store import FeatureTracks, TrackStore
+from mono_hydra.tracking.slam_points import (
+    add_points,
+    move_anchors,
+    update_from_depths,
+    update_from_sights,
+)
+from mono_hydra.tracking.track_kernels import USED
+from mono_hydra.tracking.track_store import FeatureTracks, TrackStore, UsedTracks
 from mono_hydra.tracking.updates import (
     TrackUpdate,
     gravity_rows,
@@ -51,6 +58,8 @@ class FilterOptions:
     max_clones: int = 15
     clone_interval_s: float = 0.1
     max_tracks: int = 40  # in one update
+    max_points: int = 25  # tracks kept in the state, those that outlive the window
+    point_walk_px: float = 0.2  # a followed patch slides so much from clone to clone
     min_parallax_px: float = 2.0  # between the last two clones, else the older of them goes
     max_relative_depth: float = 0.2  # sigma of ln inverse depth; worse points are no small errors
     scale_sigma: float = 0.10  # of the predicted depth's log-scale
@@ -183,15 +192,30 @@ class InertialFilter:
             metric_m = depth_m[good] * np.exp(-state.clone_scale[index])
             self._usual_depth_m = float(np.median(metric_m))
         sigma = np.maximum(depth_sigma, o.depth_sigma_floor)
+        if not good.any():
+            return 0
+        self._depth_clones.append((clone_id, stamp_s))
+        in_a_second = sum(abs(stamp_s - t) < 1.0 for _, t in self._depth_clones)
+        # images of one second repeat their common error, so each counts for less
+        state.loosen_clone_scale(index, o.depth_common_sigma * float(np.sqrt(in_a_second)))
         n = self._tracks.add_depth(
             clone_id, stamp_s, ids[good], depth_m[good], sigma[good], o.max_depths
         )
-        if n:
-            self._depth_clones.append((clone_id, stamp_s))
-            in_a_second = sum(abs(stamp_s - t) < 1.0 for _, t in self._depth_clones)
-            # images of one second repeat their common error, so each counts for less
-            state.loosen_clone_scale(index, o.depth_common_sigma * float(np.sqrt(in_a_second)))
-        return n
+        return n + self._use_point_depths(state, index, ids[good], depth_m[good], sigma[good])
+
+    def _use_point_depths(
+        self, state: FilterState, clone: int, ids: I8, depth_m: F8, sigma: F8
+    ) -> int:
+        """Predicted depth of tracks that are points of the state."""
+        points, at = self._points_among(state, ids)
+        if len(points) == 0:
+            return 0
+        stamp_s = state.clone_stamps_s[clone]
+        repeats = [self._tracks.count_depth(i, stamp_s) for i in ids[at].tolist()]
+        spread = sigma[at] * np.sqrt(repeats)
+        return update_from_depths(
+            state, points, clone, np.log(depth_m[at]), spread, self.T_body_camera
+        )
 
     def start(self, state: FilterState, tracks: FeatureTracks) -> None:
         """Begin at a state that was found elsewhere, with the tracks of its image."""
@@ -357,7 +381,8 @@ class InertialFilter:
         self._next_clone += 1
         state.add_clone(clone_id)
         self._clone_tracks[clone_id] = tracks
-        self._tracks.add(clone_id, tracks)
+        self._use_points(state, tracks)
+        self._tracks.add(clone_id, tracks, state.point_ids)
         if tracks.depth_m is not None and tracks.depth_sigma is not None:
             self.add_depth(state.stamp_s, tracks.ids, tracks.depth_m, tracks.depth_sigma)
 
@@ -375,12 +400,46 @@ class InertialFilter:
         )  # fmt: skip
         if self.last_update.dof:
             self.nis.append((self.last_update.nis, self.last_update.dof))
+        self._take_points(state, used, self.last_update)
         self._tracks.forget_ended(tracks.ids.tolist())
         if leaving is not None:
             clone_id = state.clone_ids[leaving]
+            move_anchors(state, leaving, len(state.clone_ids) - 1, self.T_body_camera)
             state.drop_clone(leaving)
             self._tracks.forget_clone(clone_id)
             del self._clone_tracks[clone_id]
+
+    def _use_points(self, state: FilterState, tracks: FeatureTracks) -> None:
+        """Correct the state by its points in the newest image; those that it lost are dropped."""
+        o = self.options
+        points, at = self._points_among(state, tracks.ids)
+        if len(points):
+            walk = o.point_walk_px / o.focal_px
+            state.loosen_points(points, walk)
+            seen = update_from_sights(
+                state, points, tracks.points[at], self.T_body_camera, o.sigma_px / o.focal_px
+            )
+            points = points[seen]
+        state.drop_points(sorted(set(range(len(state.point_ids))) - set(points.tolist())))
+
+    @staticmethod
+    def _points_among(state: FilterState, ids: I8) -> tuple[I8, I8]:
+        """Indices of the state's points, and of their tracks in `ids` (N,), sorted by track."""
+        _, points, at = np.intersect1d(
+            np.array(state.point_ids, np.int64), ids, return_indices=True
+        )
+        return points, at
+
+    def _take_points(self, state: FilterState, used: UsedTracks, update: TrackUpdate) -> None:
+        """Tracks that the newest image still sees become points, while there is room."""
+        room = self.options.max_points - len(state.point_ids)
+        newest = state.clone_ids[-1]
+        lasting = [
+            t for t in range(len(used.ids))
+            if update.outcome[t] == USED and used.clone_ids[used.starts[t + 1] - 1] == newest
+        ][: max(room, 0)]  # fmt: skip
+        sigma = self.options.sigma_px / self.options.focal_px
+        add_points(state, used, lasting, self.T_body_camera, sigma)
 
     def _leaving(self, state: FilterState) -> int | None:
         """Index of the clone that must go: the oldest, or the second newest while hovering.

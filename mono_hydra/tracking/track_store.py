@@ -52,10 +52,12 @@ class TrackStore:
         self.sights: dict[int, list[Sight]] = {}
         self._depth_stamps: dict[int, list[float]] = {}
 
-    def add(self, clone_id: int, tracks: FeatureTracks) -> None:
-        """One image's points, belonging to a clone."""
+    def add(self, clone_id: int, tracks: FeatureTracks, others: Iterable[int] = ()) -> None:
+        """One image's points, belonging to a clone, but for tracks that are used elsewhere."""
+        elsewhere = set(others)
         for track_id, (u, v) in zip(tracks.ids.tolist(), tracks.points.tolist(), strict=True):
-            self.sights.setdefault(track_id, []).append(Sight(clone_id, u, v))
+            if track_id not in elsewhere:
+                self.sights.setdefault(track_id, []).append(Sight(clone_id, u, v))
 
     def add_depth(
         self, clone_id: int, stamp_s: float, ids: I8, depth_m: F8, sigma: F8, limit: int
@@ -72,14 +74,18 @@ class TrackStore:
             at = next((n for n, s in enumerate(sights) if s.clone_id == clone_id), None)
             if at is None or n_added == limit:
                 continue
-            recent = [t for t in self._depth_stamps.get(track_id, []) if stamp_s - t < SAME_ERROR_S]
-            recent.append(stamp_s)
-            self._depth_stamps[track_id] = recent
-            spread = float(sigma[i]) * float(np.sqrt(len(recent)))
+            spread = float(sigma[i]) * float(np.sqrt(self.count_depth(track_id, stamp_s)))
             s = sights[at]
             sights[at] = Sight(clone_id, s.u, s.v, float(np.log(depth_m[i])), spread)
             n_added += 1
         return n_added
+
+    def count_depth(self, track_id: int, stamp_s: float) -> int:
+        """Note a sample of a track; how many there are within a second, with this one."""
+        recent = [t for t in self._depth_stamps.get(track_id, []) if stamp_s - t < SAME_ERROR_S]
+        recent.append(stamp_s)
+        self._depth_stamps[track_id] = recent
+        return len(recent)
 
     def ended(self, current_ids: Iterable[int]) -> list[int]:
         """Tracks that the newest image has lost, sorted."""

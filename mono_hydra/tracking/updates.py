@@ -59,7 +59,8 @@ def update_from_tracks(
     A, b = np.zeros((7 * n, 7 * n)), np.zeros(7 * n)
     outcome, dof = np.zeros(t, np.int64), np.zeros(t, np.int64)
     value, points = np.zeros(t), np.zeros((t, 3))
-    P = np.ascontiguousarray(state.P[CORE:, CORE:])
+    clones = slice(CORE, state.first_point)
+    P = np.ascontiguousarray(state.P[clones, clones])
     kernels.gather_information(
         C, c, state.clone_scale, P, tracks.starts, at, tracks.uv, tracks.log_depth,
         tracks.depth_sigma, sigma, max_relative, max_misfit, _GATES, A, b,
@@ -74,8 +75,9 @@ def update_from_tracks(
 def _apply_information(state: FilterState, A: F8, b: F8) -> None:
     """P+ = P - P_c (1 + A P_cc)^-1 A P_c^T, dx = P_c (1 + A P_cc)^-1 b."""
     P = state.P
-    P_clones = P[:, CORE:]
-    system = np.eye(len(A)) + A @ P[CORE:, CORE:]
+    clones = slice(CORE, state.first_point)
+    P_clones = P[:, clones]
+    system = np.eye(len(A)) + A @ P[clones, clones]
     solved = np.linalg.solve(system, np.column_stack([A, b]))
     dx = P_clones @ solved[:, -1]
     P = P - P_clones @ solved[:, :-1] @ P_clones.T

@@ -71,7 +71,8 @@ def open_directions(tracker: InertialFilter) -> F8:
     assert tracker.state is not None
     n = len(tracker.state.P)
     directions = np.zeros((n, 4))
-    for first, shift in [(0, 6), *((k, k + 3) for k in range(CORE, n, CLONE))]:
+    clones = range(CORE, tracker.state.first_point, CLONE)
+    for first, shift in [(0, 6), *((k, k + 3) for k in clones)]:
         directions[first + 2, 0] = 1.0
         directions[shift : shift + 3, 1:] = np.eye(3)
     return directions
