@@ -7,6 +7,7 @@ SceneGraph; viewer, recorder, timer and progress bar observe the `Step` of each 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -20,11 +21,25 @@ from mono_hydra.labels import LabelSpace
 from mono_hydra.mapping.keyframes import KeyframePolicy, KeyframeStore
 from mono_hydra.mapping.mesh import MeshBuilder
 from mono_hydra.mapping.volume import BlockIndex, Volume
-from mono_hydra.types import F8, Frame, Keyframe, MeshBlock, MovedKeyframe, Prediction, TrackedPose
+from mono_hydra.types import (
+    F8,
+    Frame,
+    Keyframe,
+    MeshBlock,
+    MovedKeyframe,
+    Prediction,
+    TrackedPose,
+    TrackRecord,
+)
 
 
 class Tracker(Protocol):
     """Finds the pose of each frame."""
+
+    @property
+    def history(self) -> Sequence[TrackRecord]:
+        """State and health of every frame so far; empty where poses are given."""
+        ...
 
     def step(self, frame: Frame) -> TrackedPose | None:
         """Pose of a frame, None where there is none."""
@@ -110,7 +125,7 @@ class Pipeline:
         self.volume = Volume(config.mapping, label_space)
         self.mesh = MeshBuilder()
         self.graph = GraphBuilder(config, label_space)
-        self.lost: dict[str, int] = {}
+        self.lost = Counter[str]()  # frames and keyframes that did not reach the map, by reason
         self._trajectory: list[tuple[float, F8]] = []
         self._moved: list[MovedKeyframe] = []
 
@@ -128,7 +143,7 @@ class Pipeline:
         tracked = self.tracker.step(frame)
         timer.lap("tracking")
         if tracked is None:
-            self.lost["no pose"] = self.lost.get("no pose", 0) + 1
+            self.lost["no pose"] += 1
             return None
         self._trajectory.append((frame.stamp_s, tracked.T_world_camera))
         if not self.keyframe_policy.step(tracked):
@@ -136,10 +151,13 @@ class Pipeline:
         prediction = self.predictor.step(frame, tracked.T_world_camera)
         timer.lap("perception")
         if prediction is None:
-            self.lost["no depth"] = self.lost.get("no depth", 0) + 1
+            self.lost["no depth"] += 1
             return Step(frame, tracked, timing_ms=timer.ms)
         self.tracker.observe(frame, prediction)
         self.keyframe_policy.observe_depth(prediction.depth_m)
+        if tracked.state == "degraded":  # such a pose may bend the map
+            self.lost["degraded pose"] += 1
+            return Step(frame, tracked, timing_ms=timer.ms)
         for aligner in self.aligners:
             prediction = aligner.step(prediction, tracked)
         timer.lap("alignment")
@@ -179,6 +197,10 @@ class Pipeline:
         stamps = np.array([s for s, _ in self._trajectory])
         poses = np.array([T for _, T in self._trajectory]).reshape(-1, 4, 4)
         return stamps, poses
+
+    def tracking(self) -> Sequence[TrackRecord]:
+        """State and health of every frame so far; empty where poses are given."""
+        return self.tracker.history
 
     def close(self) -> None:
         """Release spill files."""

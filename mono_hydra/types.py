@@ -107,6 +107,39 @@ class Prediction:
     edges: F4 | None = None  # (H, W), probability of an object edge
 
 
+TrackState = Literal["initialising", "tracking", "degraded", "lost"]
+
+
+@dataclass(frozen=True)
+class TrackHealth:
+    """How well a frame could be tracked."""
+
+    n_tracks: int
+    inlier_share: float  # of the tracks followed into the frame, those with one rigid motion
+    surviving_share: float  # of the tracks at the last keyframe
+    parallax_px: float  # median shift since the last keyframe but for its rotation; NaN: unknown
+    nis_per_dof: float  # of the filter's last second, 1 where errors are as stated; NaN: none yet
+
+
+@dataclass(frozen=True)
+class TrackRecord:
+    """State of the tracking at one frame, with a pose or without."""
+
+    stamp_s: float
+    state: TrackState
+    health: TrackHealth
+    log_scale: float = 0.0  # of predicted depth: z_predicted = z exp(log_scale)
+    log_scale_sigma: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class RelativePose:
+    """The step from the last keyframe, with the uncertainty of that step alone."""
+
+    T_keyframe_camera: F8  # (4, 4)
+    covariance: F8  # (6, 6) of (rotation, translation), right perturbation
+
+
 @dataclass(frozen=True, eq=False)
 class TrackedPose:
     """The estimate of one frame's pose."""
@@ -114,10 +147,12 @@ class TrackedPose:
     frame_index: int
     stamp_s: float
     T_world_camera: F8  # (4, 4)
-    state: Literal["initialising", "tracking", "degraded", "lost"] = "tracking"
+    state: TrackState = "tracking"
     covariance: F8 | None = None  # (6, 6) of (rotation, translation), right perturbation
     log_scale: float = 0.0  # of predicted depth: z_predicted = z exp(log_scale)
     log_scale_sigma: float = 0.0
+    health: TrackHealth | None = None  # None: the pose was given
+    relative: RelativePose | None = None  # None: given, or no keyframe before
 
 
 @dataclass(frozen=True, eq=False)

@@ -426,6 +426,7 @@ class Run:
                 message=message,
                 extra_metrics=extra,
                 room_curve=curve,
+                tracking=self.pipeline.tracking(),
             )
 
         for reason, n in sorted(skipped.items()):

@@ -43,6 +43,7 @@ FAULTS: dict[str, Fault] = {
     "dark": Fault("light", 1.5, "no light"),
     "white": Fault("light", 1.5, "far too much light"),
     "exposure_step": Fault("light", 2.0, "4 times brighter within 3 frames, then back"),
+    "cut": Fault("motion", 0.0, "a jump to another place that was seen before", 0.5),
     "person": Fault("person", 5.0, "somebody stands 0.7 m before the camera, wherever it goes"),
     "hand": Fault("lens", 3.0, "a hand over the lens"),
     "drop_frames": Fault("files", None, "20 % of the images missing"),
@@ -61,7 +62,7 @@ FAULTS: dict[str, Fault] = {
 ELSEWHERE = {
     "depth_scale": "the network's", "nan_depth": "the network's", "no_weights": "the network's",
     "disk_full": "the run's", "interrupt": "the run's",
-    "blank_wall": "not made yet", "cut": "not made yet",
+    "blank_wall": "not made yet",
     "stairs": "not made yet; --kind two_storey has stairs",
 }  # fmt: skip
 

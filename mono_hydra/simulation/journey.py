@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +12,7 @@ from mono_hydra.errors import SimulationError
 from mono_hydra.geometry import se3
 from mono_hydra.simulation import plan
 from mono_hydra.simulation.checks import check_house, check_imu, check_walk
+from mono_hydra.simulation.faults import span_of
 from mono_hydra.simulation.house import House
 from mono_hydra.simulation.imu import DEVICES, ImuNoise, SensedImu, sense
 from mono_hydra.simulation.light import TimeOfDay
@@ -25,10 +26,55 @@ from mono_hydra.types import F8
 class Path3D(Protocol):
     """A camera's path; stamps outside 0..`duration_s` hold its ends."""
 
-    duration_s: float
+    @property
+    def duration_s(self) -> float:
+        """Of the whole path."""
 
     def camera(self, stamps_s: F8) -> MotionState:
         """Motion of the camera."""
+
+
+class BodyPath(Path3D, Protocol):
+    """A path that tells the motion of the body that carries the camera, too."""
+
+    def body(self, stamps_s: F8, T_body_camera: F8) -> MotionState:
+        """Motion of the body (IMU)."""
+
+
+@dataclass(frozen=True, eq=False)
+class CutPath:
+    """A path that jumps back at one moment, as two recordings joined do."""
+
+    whole: BodyPath
+    cut_s: float
+    back_s: float
+
+    @property
+    def duration_s(self) -> float:
+        """Of both parts together."""
+        return self.whole.duration_s
+
+    def camera(self, stamps_s: F8) -> MotionState:
+        """Motion of the camera."""
+        return replace(self.whole.camera(self._cut(stamps_s)), stamps_s=np.array(stamps_s))
+
+    def body(self, stamps_s: F8, T_body_camera: F8) -> MotionState:
+        """Motion of the body; its jump takes no time, so no inertial sample feels it."""
+        return replace(
+            self.whole.body(self._cut(stamps_s), T_body_camera), stamps_s=np.array(stamps_s)
+        )
+
+    def _cut(self, stamps_s: F8) -> F8:
+        stamps = np.asarray(stamps_s, np.float64)
+        return np.where(stamps < self.cut_s, stamps, stamps - self.back_s)
+
+
+def cut_path(whole: BodyPath, cut_s: float) -> CutPath:
+    """A path cut there; it goes on with the earlier moment that lies farthest away."""
+    earlier_s = np.arange(0.1 * cut_s, 0.9 * cut_s, 0.1)
+    at = whole.camera(np.append(earlier_s, cut_s)).T_world[:, :3, 3]
+    farthest = int(np.linalg.norm(at[:-1] - at[-1], axis=1).argmax())
+    return CutPath(whole, cut_s, cut_s - float(earlier_s[farthest]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +101,16 @@ def home_journey(options: SimulateOptions, turn: Turn | None = None) -> Journey:
     """
     scene, walk = make_house_and_walk(options, turn)
     T_body_camera = body_camera(options.seed)
-    body = walk.motion.body(_imu_stamps(walk, options), T_body_camera)
+    motion: BodyPath = walk.motion
+    if options.fault == "cut":
+        motion = cut_path(motion, span_of("cut", motion.duration_s, None)[0])
+    body = motion.body(_imu_stamps(walk, options), T_body_camera)
     noise = DEVICES[options.imu_device]
     rng = generator(options.seed, "imu")
     imu = sense(body, options.imu_rate_hz, noise, rng, options.time_offset_s)
     name = options.name or f"{options.kind}_{options.seed}"
     return Journey(
-        scene, walk.motion, body, imu, noise, T_body_camera, options.imu_rate_hz, name,
+        scene, motion, body, imu, noise, T_body_camera, options.imu_rate_hz, name,
         turned_s=walk.turned_s,
     )  # fmt: skip
 

@@ -1,19 +1,44 @@
-"""What the tracking stages with and without an IMU share: front end, filter, and its depth."""
+"""What the tracking stages with and without an IMU share: front end, filter, depth, and recovery.
+
+A filter that is lost is replaced by a new one, in a world of its own. Its poses are given out once
+views of earlier keyframes have tied that world to the map's: until then nothing is mapped.
+"""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Protocol
 
+import numpy as np
+
 from mono_hydra.config import TrackingConfig
+from mono_hydra.geometry import se3
 from mono_hydra.tracking.depth_samples import depth_at, moving_mask
+from mono_hydra.tracking.filter_state import moved_covariance
 from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
-from mono_hydra.tracking.inertial_filter import FilterOptions, InertialEstimate, InertialFilter
-from mono_hydra.types import F8, Bool, Frame, Prediction, SequenceInfo
+from mono_hydra.tracking.inertial_filter import FilterOptions, InertialFilter
+from mono_hydra.tracking.relocaliser import Relocaliser
+from mono_hydra.tracking.track_store import FeatureTracks
+from mono_hydra.types import (
+    F8,
+    Bool,
+    Frame,
+    Prediction,
+    RelativePose,
+    SequenceInfo,
+    TrackedPose,
+    TrackHealth,
+    TrackRecord,
+    TrackState,
+)
 
 logger = logging.getLogger(__name__)
 
 SIGMA_FOCAL_PX = 460.0  # the focal length that `tracking.sigma_px` is stated for
+TIE_INTERVAL_S = 0.25  # between attempts to find the map again
+MIN_CUT_TRACKS, MAX_CUT_SHARE = 40, 0.1  # before and after; of them that may be kept
+MAX_CUT_INTERVAL_S, MAX_CUT_TURN = 0.2, 0.2  # between two pictures; of the picture's width
 
 
 class DepthSource(Protocol):
@@ -42,19 +67,36 @@ class FilterTracker:
         """
         self.filter = InertialFilter(T_body_camera, filter_options)
         self.front_end = FrontEnd(front_end)
-        self.counts = dict.fromkeys(("initialising", "tracking", "degraded", "lost"), 0)
+        self.relocaliser = Relocaliser()
+        self.history: list[TrackRecord] = []  # one a frame
         self.n_depths = 0  # samples that the filter has taken
+        self.n_losses = 0
         self._dynamic_ids, self._time_offset_s = dynamic_ids, time_offset_s
         self._last_s: float | None = None
         self._moving: Bool | None = None
+        self._tie: tuple[F8, F8] | None = (np.eye(4), np.zeros((6, 6)))  # T_map_world, covariance
+        self._tie_tried_s = self._seen_s = -np.inf
+        self._has_keyframes = False
+        self._at_keyframe: tuple[FeatureTracks, F8] | None = None  # its tracks, R_world_camera
 
     def observe(self, frame: Frame, prediction: Prediction) -> None:
-        """Take depth and labels that were predicted of the newest frame."""
+        """Take depth and labels that were predicted of the newest frame, which is a keyframe."""
         if self._dynamic_ids:
             margin_px = self.front_end.options.mask_margin_px
             self._moving = moving_mask(frame, prediction, self._dynamic_ids, margin_px)
         if self.filter.keep_now():
             self._take_depth(frame, prediction)
+        estimate = self.filter.estimate()
+        if estimate is None or self._tie is None:
+            return
+        self._has_keyframes = True
+        self.filter.pin()
+        T_world_camera = estimate.T_world_body @ self.filter.T_body_camera
+        self._at_keyframe = (self.filter.newest_tracks, T_world_camera[:3, :3])
+        metric = replace(
+            prediction, depth_m=prediction.depth_m * np.float32(np.exp(-estimate.log_scale))
+        )
+        self.relocaliser.add(frame, metric, self._tie[0] @ T_world_camera)
 
     def warm_up(self) -> None:
         """Compile or load the kernels."""
@@ -75,13 +117,102 @@ class FilterTracker:
         self.filter.n_stamps_dropped += 1
         return True
 
-    def _counted_estimate(self) -> InertialEstimate | None:
-        """The filter's estimate after a frame, its condition counted."""
-        condition = self.filter.condition
-        if condition == "lost" and not self.counts["lost"]:
-            logger.info("tracking lost: %s", self.filter.fault)
-        self.counts[condition] += 1
-        return self.filter.estimate()
+    def _notice_cut(self, frame: Frame, R_old_new: F8 | None) -> None:
+        """A picture that shares nothing with the one just before it was taken elsewhere.
+
+        Not so after a fast turn, a pause, or a picture that shows nothing to follow.
+        """
+        seen = self.front_end.health
+        interval_s = frame.stamp_s - self._seen_s
+        self._seen_s = frame.stamp_s
+        if seen.n_before < MIN_CUT_TRACKS or seen.n_new < MIN_CUT_TRACKS:
+            return
+        if seen.n_consistent > MAX_CUT_SHARE * seen.n_before or interval_s > MAX_CUT_INTERVAL_S:
+            return
+        if R_old_new is not None:
+            turn_px = frame.camera.fx * float(np.linalg.norm(se3.log_so3(R_old_new)))
+            if turn_px > MAX_CUT_TURN * frame.camera.width:
+                return
+        self.filter.lose("the picture jumped to another place")
+
+    def _answer(self, frame: Frame) -> TrackedPose | None:
+        """The pose of the newest frame in the map; None while there is none."""
+        if self.filter.condition == "lost":
+            self._lose()
+            self._record(frame, "lost")
+            return None
+        estimate = self.filter.estimate()
+        if estimate is None:
+            self._record(frame, "lost" if self._tie is None else "initialising")
+            return None
+        pose = estimate.tracked_pose(frame.index, self.filter.T_body_camera)
+        if self._tie is None:
+            self._find_the_map(frame, pose.T_world_camera)
+        if self._tie is None:
+            self._record(frame, "lost")
+            return None
+        health = self._record(frame, estimate.state, pose.log_scale, pose.log_scale_sigma)
+        T_map_world, tie_covariance = self._tie
+        assert pose.covariance is not None
+        return replace(
+            pose,
+            stamp_s=frame.stamp_s,
+            T_world_camera=T_map_world @ pose.T_world_camera,
+            covariance=pose.covariance + moved_covariance(tie_covariance, pose.T_world_camera),
+            health=health,
+            relative=self._relative(),
+        )
+
+    def _relative(self) -> RelativePose | None:
+        step = self.filter.relative_to_pinned()
+        return None if step is None else RelativePose(*step)
+
+    def _record(
+        self, frame: Frame, state: TrackState, log_scale: float = 0.0, log_scale_sigma: float = 0.0
+    ) -> TrackHealth:
+        health = self._health()
+        self.history.append(TrackRecord(frame.stamp_s, state, health, log_scale, log_scale_sigma))
+        return health
+
+    def _health(self) -> TrackHealth:
+        seen, newest = self.front_end.health, self.filter.newest_tracks
+        inliers = seen.n_consistent / seen.n_followed if seen.n_followed else 0.0
+        surviving, parallax_px = 1.0, float("nan")
+        state = self.filter.state
+        if self._at_keyframe is not None and state is not None:
+            then, R_world_then = self._at_keyframe
+            _, i, j = np.intersect1d(then.ids, newest.ids, return_indices=True)
+            surviving = len(i) / max(len(then.ids), 1)
+            if len(i):
+                R_then_now = R_world_then.T @ state.R @ self.filter.T_body_camera[:3, :3]
+                rays = np.column_stack([newest.points[j], np.ones(len(j))]) @ R_then_now.T
+                shift = rays[:, :2] / rays[:, 2:] - then.points[i]
+                focal_px = self.filter.options.focal_px
+                parallax_px = focal_px * float(np.median(np.linalg.norm(shift, axis=1)))
+        return TrackHealth(
+            len(newest.ids), inliers, surviving, parallax_px, self.filter.nis_per_dof()
+        )
+
+    def _lose(self) -> None:
+        """Begin anew, in a world that is not tied to the map."""
+        logger.info("tracking lost: %s; starting anew", self.filter.fault)
+        self.n_losses += 1
+        lost = self.filter
+        self.filter = InertialFilter(lost.T_body_camera, lost.options)
+        self.filter.n_stamps_dropped = lost.n_stamps_dropped
+        self._at_keyframe = None
+        if self._has_keyframes:
+            self._tie = None
+            self.relocaliser.forget_candidate()
+
+    def _find_the_map(self, frame: Frame, T_world_camera: F8) -> None:
+        """Tie the filter's world to the map by what earlier keyframes saw."""
+        if frame.stamp_s - self._tie_tried_s < TIE_INTERVAL_S:
+            return
+        self._tie_tried_s = frame.stamp_s
+        self._tie = self.relocaliser.tie(frame, T_world_camera)
+        if self._tie is not None:
+            logger.info("found the map again at %.2f s", frame.stamp_s)
 
 
 def sigma_px_of(config: TrackingConfig, info: SequenceInfo) -> float:

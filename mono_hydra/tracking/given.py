@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from mono_hydra.geometry import se3
-from mono_hydra.types import F8, Frame, Prediction, TrackedPose
+from mono_hydra.types import F8, Frame, Prediction, TrackedPose, TrackRecord
 
 SAME_STAMP_S = 0.020  # a pose further from the picture's stamp belongs to another picture
 
@@ -35,6 +35,7 @@ class GivenTracker:
         T_zup_world = se3.from_rt(R_zup_world, np.zeros(3))
         self._T_world_camera = T_zup_world @ poses
         self.counts = {"tracking": 0, "lost": 0}
+        self.history: tuple[TrackRecord, ...] = ()  # nothing is estimated
 
     def step(self, frame: Frame) -> TrackedPose | None:
         """Pose of the frame in the z-up world; None (counted as lost) where there is none."""

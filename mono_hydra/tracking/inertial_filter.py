@@ -225,14 +225,18 @@ class InertialFilter:
         self.newest_tracks = _ordered(tracks)
         self._add_clone(state, self.newest_tracks)
 
+    def lose(self, why: str) -> None:
+        """End the tracking, for a reason."""
+        self.condition, self.fault = "lost", why
+
     def keep_now(self) -> bool:
-        """Have a clone of the newest frame, so that its depth can be attached; False at rest."""
+        """Have a clone of the newest frame, so that its depth can be attached."""
         state = self.state
         if state is None or self.condition == "lost":
             return False
         if state.clone_stamps_s and state.clone_stamps_s[-1] == state.stamp_s:
             return True
-        if self.is_resting or state.stamp_s != self._last_frame_s:
+        if state.stamp_s != self._last_frame_s:
             return False
         self._add_clone(state, self.newest_tracks)
         self._use_tracks(state, self.newest_tracks)
@@ -278,6 +282,11 @@ class InertialFilter:
         T, P = self.state.relative_to(self._pinned)
         T_bc = self.T_body_camera
         return se3.inverse(T_bc) @ T @ T_bc, moved_covariance(P, T_bc)
+
+    def nis_per_dof(self) -> float:
+        """Of the last updates, about a second: 1 where errors are as stated; NaN: none yet."""
+        dof = sum(d for _, d in self.nis)
+        return float(sum(v for v, _ in self.nis) / dof) if dof else float("nan")
 
     def warm_up(self) -> None:
         """Compile or load the kernels."""
@@ -478,19 +487,18 @@ class InertialFilter:
         o = self.options
         fault = self._find_fault(state)
         if fault:
-            self._lose(fault)
+            self.lose(fault)
             return
         if self._n_tracks >= o.few_tracks:
             self._few_since_s = None
         elif self._few_since_s is None:
             self._few_since_s = stamp_s
-        nis = sum(v for v, _ in self.nis) / max(sum(d for _, d in self.nis), 1)
-        bad = self._gap or nis > 2.0
+        bad = self._gap or self.nis_per_dof() > 2.0
         bad |= self._few_since_s is not None and stamp_s - self._few_since_s > 0.3
         if bad:
             self.condition = "degraded"
             if stamp_s - self._last_tracks_s > o.max_degraded_s:
-                self._lose("no tracks for too long")
+                self.lose("no tracks for too long")
         elif self.condition == "degraded":
             self.condition = "tracking"
 
@@ -507,9 +515,6 @@ class InertialFilter:
             if np.diag(P)[3:].max() > o.max_relative_sigma_m**2:
                 return "position unknown"
         return ""
-
-    def _lose(self, why: str) -> None:
-        self.condition, self.fault = "lost", why
 
 
 _NO_SAMPLES = ImuSamples(np.zeros(0), np.zeros((0, 3)), np.zeros((0, 3)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -108,14 +108,11 @@ class InertialTracker(FilterTracker):
         R_old_new = None if self._last_s is None else self.filter.rotation(self._last_s, stamp_s)
         self._last_s = stamp_s
         tracks = self.front_end.step(frame, R_old_new, self._moving)
+        self._notice_cut(frame, R_old_new)
         self.filter.add_frame(stamp_s, tracks)
         if self.filter.condition == "initialising":
             self._try_to_start(frame, stamp_s, tracks)
-        estimate = self._counted_estimate()
-        if estimate is None:
-            return None
-        pose = estimate.tracked_pose(frame.index, self.filter.T_body_camera)
-        return replace(pose, stamp_s=frame.stamp_s)
+        return self._answer(frame)
 
     def _samples_until(self, stamp_s: float) -> ImuSamples:
         # one sample more: the stretch up to the stamp is interpolated

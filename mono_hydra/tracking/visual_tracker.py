@@ -101,19 +101,20 @@ class VisualTracker(FilterTracker):
         if self._is_late(stamp_s):
             return None
         tracks = self.front_end.step(frame, None, self._moving)
+        self._notice_cut(frame, None)
         if self.filter.state is None:
             self._start(frame, tracks)
         else:
             self._move(stamp_s, tracks)
             self.filter.add_frame(stamp_s, tracks)
         self._last_s = stamp_s
-        estimate = self._counted_estimate()
-        if estimate is None:
+        pose = self._answer(frame)
+        if pose is None:
+            self._drift.pause()
             return None
-        self._drift.step(stamp_s, estimate.T_world_body[:3, 3])
-        pose = estimate.tracked_pose(frame.index, np.eye(4))
+        self._drift.step(stamp_s, pose.T_world_camera[:3, 3])
         assert pose.covariance is not None
-        R = estimate.T_world_body[:3, :3]
+        R = pose.T_world_camera[:3, :3]
         covariance = pose.covariance.copy()
         covariance[3:, 3:] += R.T @ self._drift.covariance @ R
         return replace(pose, covariance=covariance, log_scale_sigma=self.options.scale_sigma)
@@ -214,6 +215,10 @@ class ScaleDrift:
         self.covariance = np.zeros((3, 3))  # world
         self._with_scale = np.zeros(3)
         self._last: tuple[float, F8] | None = None
+
+    def pause(self) -> None:
+        """The next position is not reached by moving."""
+        self._last = None
 
     def step(self, stamp_s: float, position_m: F8) -> None:
         """Move to the next position (3,)."""

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from mono_hydra.types import F8
+from mono_hydra.types import F8, TrackRecord
 
 _AXES = "#7d828c"
+_STATE_COLOURS = {"initialising": "#7d828c", "degraded": "#e08a3c", "lost": "#c9564f"}
 _COLOURS = ("#3d8bd4", "#e08a3c", "#47a866", "#c9564f", "#8b6fc9", "#a39a2f", "#2fa39a", "#c46aa8")
 
 
@@ -65,6 +66,42 @@ def motion_plot(stamps_s: F8, positions_m: F8) -> str:
         _plain_axes(other)
 
     return _svg(draw, (8.0, 2.4))
+
+
+def tracking_plot(records: Sequence[TrackRecord]) -> str:
+    """Scale of the predicted depth with one sigma (left), tracks (right), and states as bands."""
+    t_s = np.array([r.stamp_s for r in records]) - records[0].stamp_s
+    known = np.array([r.log_scale_sigma > 0.0 for r in records])
+    percent = 100.0 * np.expm1([r.log_scale for r in records])
+    sigma = 100.0 * np.array([r.log_scale_sigma for r in records])
+    percent[~known] = np.nan
+
+    def draw(axes: Any) -> None:
+        for state, colour in _STATE_COLOURS.items():
+            is_so = np.array([r.state == state for r in records])
+            if is_so.any():
+                axes.fill_between(
+                    t_s, 0.0, 1.0, where=is_so, step="mid", transform=axes.get_xaxis_transform(),
+                    color=colour, alpha=0.25, lw=0.0, label=state,
+                )  # fmt: skip
+        axes.plot(t_s, percent, color=_COLOURS[0], lw=1.4)
+        axes.fill_between(
+            t_s, percent - sigma, percent + sigma, color=_COLOURS[0], alpha=0.2, lw=0.0
+        )
+        axes.set(xlabel="time in the recording, s")
+        axes.set_ylabel("depth too large by, %", color=_COLOURS[0])
+        other = axes.twinx()
+        other.plot(t_s, [r.health.n_tracks for r in records], color=_COLOURS[1], lw=1.0)
+        other.set_ylim(0.0, None)
+        other.set_ylabel("tracks", color=_COLOURS[1])
+        _plain_axes(other)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(
+                frameon=False, fontsize=8, labelcolor=_AXES, ncols=3, loc="lower left",
+                bbox_to_anchor=(0.0, 1.0),
+            )  # fmt: skip
+
+    return _svg(draw, (8.0, 2.6))
 
 
 def filtration_plot(dilation_m: F8, n_components: F8, chosen_m: float | None = None) -> str:

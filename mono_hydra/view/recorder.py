@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,22 @@ from mono_hydra.errors import OutputError
 from mono_hydra.files.atomic import output_problem
 from mono_hydra.files.images import write_image
 from mono_hydra.files.ply import write_mesh
+from mono_hydra.files.tracking import write_tracking
 from mono_hydra.files.trajectory import write_trajectory
 from mono_hydra.graph.scene_graph import SceneGraph, node_symbol
 from mono_hydra.io.graphml import write_graphml
 from mono_hydra.io.spark_dsg import write_spark_dsg
 from mono_hydra.io.tree_json import write_scene_tree
 from mono_hydra.labels.label_space import LabelSpace
-from mono_hydra.types import F8, I8, MeshBlock, Provenance, SequenceInfo
+from mono_hydra.types import (
+    F8,
+    I8,
+    MeshBlock,
+    Provenance,
+    SequenceInfo,
+    TrackedPose,
+    TrackRecord,
+)
 from mono_hydra.view.observer import StepLike
 from mono_hydra.view.report import ReportInput, write_report
 from mono_hydra.view.run_metrics import RunMetrics
@@ -58,14 +68,14 @@ class Recorder:
         self.provenance = provenance
         self.metrics = RunMetrics(info, provenance)
         self.mesh = WholeMesh()
-        self.covariances: list[tuple[float, F8]] = []
+        self.poses: list[TrackedPose] = []  # of estimated ones
 
     def step(self, step: StepLike) -> None:
         """Take one step of the pipeline."""
         self.metrics.step(step)
         self.mesh.update(step.changed_mesh)
         if step.tracked.covariance is not None:
-            self.covariances.append((step.tracked.stamp_s, step.tracked.covariance))
+            self.poses.append(step.tracked)
 
     def finish(
         self,
@@ -77,6 +87,7 @@ class Recorder:
         message: str = "",
         extra_metrics: dict[str, Any] | None = None,
         room_curve: tuple[F8, I8, float] | None = None,
+        tracking: Sequence[TrackRecord] = (),
     ) -> dict[str, Any]:
         """Write everything; returns the metrics.
 
@@ -92,6 +103,7 @@ class Recorder:
             extra_metrics: more keys for metrics.json, e.g. skipped frames.
             room_curve: of the rooms' filtration: dilations (U,), component counts (U,), chosen
                 dilation; the report draws it.
+            tracking: state and health of every frame, where poses were estimated.
 
         Raises:
             OutputError: the folder cannot be written.
@@ -105,6 +117,8 @@ class Recorder:
         try:
             part.mkdir(parents=True, exist_ok=True)
             self._write_all(part, graph, whole, trajectory, metrics)
+            if tracking:
+                write_tracking(part / "tracking.csv", tracking)
             for file in sorted(part.iterdir()):
                 _move(file, self.folder / file.name)
             status = {"state": state, "message": message, "stand_in": metrics["stand_in"]}
@@ -114,7 +128,7 @@ class Recorder:
             raise OutputError(output_problem(self.folder, error)) from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
-        run = ReportInput(graph, self.label_space, metrics, *trajectory, whole)
+        run = ReportInput(graph, self.label_space, metrics, *trajectory, whole, tuple(tracking))
         write_report(self.folder / "report.html", run)
         return metrics
 
@@ -140,9 +154,8 @@ class Recorder:
             faces=mesh.faces,
         )
         write_crops(graph, part / "crops")
-        if self.covariances:
-            stamps, covariances = zip(*self.covariances, strict=True)
-            np.savez(part / "trajectory_covariance.npz", stamps=stamps, covariance=covariances)
+        if self.poses:
+            write_covariances(part / "trajectory_covariance.npz", self.poses)
         (part / "config.yaml").write_text(self._config_text(), encoding="utf-8")
         _write_json(part / "metrics.json", metrics)
 
@@ -151,6 +164,19 @@ class Recorder:
         facts = {"sequence": self.info.name, **asdict(self.provenance), "command": self.command}
         head = "".join(f"# {key}: {value}\n" for key, value in facts.items() if value != "")
         return head + dump_config(self.config)
+
+
+def write_covariances(path: Path, poses: Sequence[TrackedPose]) -> None:
+    """Covariances of estimated poses, and the steps from their last keyframes with theirs."""
+    steps = [(p.stamp_s, p.relative) for p in poses if p.relative is not None]
+    np.savez(
+        path,
+        stamps=np.array([p.stamp_s for p in poses]),
+        covariance=np.array([p.covariance for p in poses]),
+        relative_stamps=np.array([stamp_s for stamp_s, _ in steps]),
+        relative_pose=np.array([r.T_keyframe_camera for _, r in steps]).reshape(-1, 4, 4),
+        relative_covariance=np.array([r.covariance for _, r in steps]).reshape(-1, 6, 6),
+    )
 
 
 def _curve_record(dilation_m: F8, components: I8, chosen_m: float) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from mono_hydra.graph.scene_graph import SceneGraph, node_id
 from mono_hydra.io.tree_json import scene_tree
 from mono_hydra.labels.label_space import LabelSpace
 from mono_hydra.labels.room_names import room_rgb
-from mono_hydra.types import F8, U1, MeshBlock
+from mono_hydra.types import F8, U1, MeshBlock, TrackRecord
 from mono_hydra.view.floor_plan import floor_plan
 from mono_hydra.view.plan_shapes import TIMES, plan_svg
-from mono_hydra.view.plots import filtration_plot, motion_plot, timing_plot
+from mono_hydra.view.plots import filtration_plot, motion_plot, timing_plot, tracking_plot
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ _FILES = (
     ("scene_graph.graphml", "the graph for Gephi, yEd, networkx"),
     ("mesh.ply", "the mesh with colour, label and confidence of each vertex"),
     ("trajectory.txt", "camera poses, TUM format"),
+    ("tracking.csv", "state, tracks and depth scale of each frame, where poses were estimated"),
     ("session.rrd", "the whole run for the Rerun viewer: rerun session.rrd"),
     ("metrics.json", "rates, times, memory, scores"),
     ("config.yaml", "the settings that ran"),
@@ -59,6 +60,7 @@ class ReportInput:
     stamps_s: F8  # (N,)
     T_world_camera: F8  # (N, 4, 4)
     mesh: MeshBlock | None = None
+    tracking: tuple[TrackRecord, ...] = ()  # of estimated poses
 
 
 def write_report(path: Path | str, run: ReportInput) -> None:
@@ -93,6 +95,7 @@ def report_html(run: ReportInput) -> str:
         plans=_plans(run, tree, positions_m),
         path_facts=_path_facts(stamps_s, positions_m),
         motion=motion_plot(stamps_s, positions_m) if len(stamps_s) > 2 else "",
+        tracking=tracking_plot(run.tracking) if len(run.tracking) > 2 else "",
         timing=_timing_rows(run.metrics),
         timing_curve=timing_plot(run.metrics["timing_ms"]) if run.metrics.get("timing_ms") else "",
         filtration=_filtration(run.metrics),

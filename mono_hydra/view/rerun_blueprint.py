@@ -34,6 +34,14 @@ def make_blueprint() -> Any:
     details = rrb.Tabs(
         rrb.TextDocumentView(origin="/tree", name="Rooms and objects"),
         rrb.TimeSeriesView(origin="/timing", name="Milliseconds a stage"),
+        rrb.Vertical(
+            rrb.TimeSeriesView(
+                origin="/tracking", contents=["$origin/**", "- $origin/scale/**"], name="Tracking"
+            ),
+            rrb.TimeSeriesView(origin="/tracking/scale", name="Scale of predicted depth, %"),
+            rrb.TextLogView(origin="/tracking/state", name="State"),
+            name="Tracking",
+        ),
         active_tab=0,
     )
     plan = rrb.Spatial2DView(origin="/plan", name="Floor plan", background=dark)

@@ -2,13 +2,14 @@
 
 Entities: `world/mesh/*` groups of mesh blocks, `world/camera` with image, labels and depth,
 `world/trajectory`, `world/objects` boxes in place, `world/graph/*` layers lifted above the mesh,
-`plan/*` in two dimensions (x right, y up), `tree` as text, `timing/*` as curves.
+`plan/*` in two dimensions (x right, y up), `tree` as text, `timing/*` and `tracking/*` as curves.
 Timelines: `frame` (index) and `t` (seconds since the first frame).
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections import defaultdict
 from contextlib import suppress
@@ -35,7 +36,7 @@ logger = logging.getLogger(__name__)
 GROUP_BLOCKS = 4  # blocks a side of a group that is logged as one mesh
 MESH_BYTES_PER_S = 250_000  # of recording time; a recording of 100 s stays below 50 MB
 _VERTEX_BYTES = 40  # position, colour and two triangles
-_TIMING_CHUNK = 64
+_CURVE_CHUNK = 64
 _FOOTER = b"RRF2FOOT"  # stands within the last bytes of a recording that was written to its end
 _SERVER = "rerun+http://127.0.0.1:9876/proxy"
 
@@ -82,7 +83,8 @@ class RerunLog:
         self._mesh_bytes = 0
         self._n_keyframes = 0
         self._centres: list[F8] = []
-        self._timing: dict[str, list[tuple[int, float, float]]] = defaultdict(list)
+        self._curves: dict[str, list[tuple[int, float, float]]] = defaultdict(list)
+        self._state = "tracking"
         self._log_static()
 
     # ------------------------------------------------------------------ where to
@@ -158,10 +160,13 @@ class RerunLog:
         self._stream.set_time("frame", sequence=step.frame.index)
         self._stream.set_time("t", duration=t_s)
         self._log_camera(step.tracked.T_world_camera)
-        for stage, ms in step.timing_ms.items():
-            self._timing[stage].append((step.frame.index, t_s, ms))
-            if len(self._timing[stage]) >= _TIMING_CHUNK:
-                self._send_timing(stage)
+        for entity, value in _curve_values(step).items():
+            self._curves[entity].append((step.frame.index, t_s, value))
+            if len(self._curves[entity]) >= _CURVE_CHUNK:
+                self._send_curve(entity)
+        if step.tracked.state != self._state:
+            self._state = step.tracked.state
+            self._log("tracking/state", self.rr.TextLog(self._state))
         self._take_mesh(step.changed_mesh)
         if step.keyframe is None:
             return
@@ -184,8 +189,8 @@ class RerunLog:
             trajectory: stamps (N,) and final T_world_camera (N, 4, 4).
         """
         try:
-            for stage in sorted(self._timing):
-                self._send_timing(stage)
+            for entity in sorted(self._curves):
+                self._send_curve(entity)
             self._log_mesh(float("inf"))
             centres = trajectory[1][:, :3, 3]
             self._log_trajectory(centres[np.isfinite(centres).all(axis=1)])
@@ -383,20 +388,37 @@ class RerunLog:
             ),
         )
 
-    def _send_timing(self, stage: str) -> None:
-        rows, self._timing[stage] = self._timing[stage], []
+    def _send_curve(self, entity: str) -> None:
+        rows, self._curves[entity] = self._curves[entity], []
         if not rows:
             return
         rr = self.rr
         frames, times, values = (np.array(column) for column in zip(*rows, strict=True))
         self._stream.send_columns(
-            f"timing/{stage}",
+            entity,
             indexes=[
                 rr.TimeColumn("frame", sequence=frames),
                 rr.TimeColumn("t", duration=times),
             ],
             columns=rr.Scalars.columns(scalars=values),
         )
+
+
+def _curve_values(step: StepLike) -> dict[str, float]:
+    """One point of each curve that a step brings, by entity; what is not known is left out."""
+    values = {f"timing/{stage}": ms for stage, ms in step.timing_ms.items()}
+    tracked = step.tracked
+    if tracked.health is not None:
+        values |= {
+            "tracking/tracks": float(tracked.health.n_tracks),
+            "tracking/nis": tracked.health.nis_per_dof,
+            "tracking/scale/percent": 100.0 * math.expm1(tracked.log_scale),
+            "tracking/scale/sigma": 100.0 * tracked.log_scale_sigma,
+        }
+        assert tracked.covariance is not None
+        spread = np.linalg.eigvalsh(tracked.covariance[3:, 3:])[-1]
+        values["tracking/position_sigma_cm"] = 100.0 * math.sqrt(max(float(spread), 0.0))
+    return {entity: value for entity, value in values.items() if math.isfinite(value)}
 
 
 def viewer_address(address: str) -> str:

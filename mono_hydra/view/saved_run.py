@@ -12,6 +12,7 @@ import numpy as np
 from mono_hydra.errors import DatasetError
 from mono_hydra.files.images import read_image
 from mono_hydra.files.ply import Ply, read_ply
+from mono_hydra.files.tracking import read_tracking
 from mono_hydra.files.trajectory import read_trajectory
 from mono_hydra.graph.scene_graph import SceneGraph, node_symbol
 from mono_hydra.io.spark_dsg import read_spark_dsg
@@ -34,7 +35,9 @@ def load_run(folder: Path | str) -> ReportInput:
     mesh = mesh_of_ply(read_ply(run / "mesh.ply")) if (run / "mesh.ply").is_file() else None
     stamps_s, T_world_camera = read_trajectory(run / "trajectory.txt")
     label_space = load_label_space(graph.label_space)
-    return ReportInput(graph, label_space, _metrics(run), stamps_s, T_world_camera, mesh)
+    states = run / "tracking.csv"
+    tracking = tuple(read_tracking(states)) if states.is_file() else ()
+    return ReportInput(graph, label_space, _metrics(run), stamps_s, T_world_camera, mesh, tracking)
 
 
 def _metrics(run: Path) -> dict[str, Any]:

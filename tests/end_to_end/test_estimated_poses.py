@@ -14,6 +14,7 @@ import pytest
 from mono_hydra.cli.door import enter
 from mono_hydra.cli.run_sequence import main
 from mono_hydra.evaluation.trajectory import score_trajectory
+from mono_hydra.files.tracking import read_tracking
 from mono_hydra.files.trajectory import read_trajectory
 from mono_hydra.simulation.generate import simulate
 
@@ -55,9 +56,15 @@ def test_everything_is_estimated_from_pictures_and_inertial_samples(seen, walk, 
     error_m, path_m = error_of(out, walk)
     assert path_m > 2.0
     assert error_m < 0.03 * path_m
-    covariances = np.load(out / "trajectory_covariance.npz")["covariance"]
-    assert np.isfinite(covariances).all()
-    assert np.linalg.eigvalsh(covariances).min() > 0.0
+    saved = np.load(out / "trajectory_covariance.npz")
+    for covariances in (saved["covariance"], saved["relative_covariance"]):
+        assert len(covariances) > 50
+        assert np.isfinite(covariances).all()
+        assert np.linalg.eigvalsh(covariances).min() > 0.0
+    records = read_tracking(out / "tracking.csv")
+    assert len(records) == len(saved["stamps"]) + metrics["skipped"].get("no pose", 0)
+    assert {r.state for r in records} <= {"initialising", "tracking", "degraded"}
+    assert "tracks" in (out / "report.html").read_text()
 
 
 def test_a_recording_without_poses_is_tracked_unasked(seen, tmp_path, capsys):
