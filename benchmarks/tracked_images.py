@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gtsam_smoother import INTERVAL_S, TrackedFrame, smooth
 from harness import BenchmarkRun, say, simulate_once
 
 from mono_hydra.cli.run_sequence import label_space_of, make_predictor, make_tracker
@@ -20,7 +23,11 @@ from mono_hydra.mapping.keyframes import KeyframePolicy
 from mono_hydra.sequences.base import Sequence
 from mono_hydra.sequences.open_sequence import open_sequence
 from mono_hydra.simulation.generate import cache_folder
-from mono_hydra.types import Provenance, TrackedPose
+from mono_hydra.tracking.filter_state import FilterState
+from mono_hydra.tracking.inertial_filter import InertialFilter
+from mono_hydra.tracking.inertial_tracker import InertialTracker, tracker_options
+from mono_hydra.tracking.track_store import FeatureTracks
+from mono_hydra.types import F8, ImuSamples, Provenance, TrackedPose
 
 SOURCES = {"truth": ("sensor", "dataset"), "m2h": ("m2h", "m2h")}  # depth, labels
 FIRST = 5  # first frames left out of the times: what is loaded late is loaded in them
@@ -32,6 +39,48 @@ def on_images(args: argparse.Namespace) -> list[BenchmarkRun]:
     if args.half_real is not None:
         return [_one(_replay(args), None, args.perception, config)]
     return [_one(_walk(seed), seed, args.perception, config) for seed in args.seeds or [0]]
+
+
+def at_rest(folder: Path, settings: list[str]) -> BenchmarkRun:
+    """The tracking stage over a recording of a device that rests, scored against its truth."""
+    sequence = open_sequence(folder)
+    config = load_config((), tuple(settings))
+    provenance = Provenance("vio", "m2h", "m2h")
+    label_space = load_label_space(label_space_of(sequence.info, provenance))
+    predictor = make_predictor(sequence, config, provenance, label_space)
+    tracker = make_tracker(sequence, config, provenance, label_space, predictor)
+    assert isinstance(tracker, InertialTracker)
+    poses: list[TrackedPose] = []
+    resting: list[bool] = []
+    stamps_s: list[float] = []
+    for frame in sequence.frames():
+        stamps_s.append(frame.stamp_s)
+        tracked = tracker.step(frame)
+        if tracked is not None:
+            poses.append(tracked)
+            resting.append(tracker.filter.is_resting)
+    if not poses:
+        raise TrackingError(f"{folder}: no pose: no rest was found in it")
+    T = np.array([p.T_world_camera for p in poses])
+    true_stamps_s, truth = sequence.reference().trajectory()
+    nearest = np.abs(true_stamps_s[None] - np.array([[p.stamp_s] for p in poses])).argmin(axis=1)
+    up, true_up = T[:, 2, :3], truth[nearest][:, 2, :3]  # the vertical in the camera's axes
+    tilt = np.arccos(np.clip(np.einsum("ni,ni->n", up, true_up), -1.0, 1.0))
+    moved = np.linalg.norm(T[:, :3, 3] - T[0, :3, 3], axis=1)
+    truly = np.linalg.norm(truth[nearest][:, :3, 3] - truth[nearest][0, :3, 3], axis=1)
+    scores = {
+        "rest.initialisation_s": poses[0].stamp_s - stamps_s[0],
+        "rest.gravity_error_deg": float(np.rad2deg(tilt.max())),
+        "rest.drift_m": float(moved.max()),
+        "rest.true_motion_m": float(truly.max()),
+        "rest.recognised_share": float(np.mean(resting)),
+        "rest.frames": float(len(stamps_s)),
+    }
+    say(
+        f"{sequence.info.name}: started after {scores['rest.initialisation_s']:.1f} s, tilt off by "
+        f"{scores['rest.gravity_error_deg']:.2f} degrees, drift {scores['rest.drift_m']:.3f} m"
+    )
+    return BenchmarkRun(sequence.info.name, scores)
 
 
 def _walk(seed: int) -> Path:
@@ -62,8 +111,146 @@ def _one(path: Path, seed: int | None, perception: str, config: Config) -> Bench
     return BenchmarkRun(path.name, scores, seed)
 
 
-def track(sequence: Sequence, perception: str, config: Config) -> dict[str, Any]:
+@dataclass
+class Recording:
+    """What the filter was given in a run, for estimators that get the same."""
+
+    start: FilterState | None = None
+    frames: list[TrackedFrame] = field(default_factory=list)
+
+    def take(self, tracker: InertialTracker) -> None:
+        """Note the newest frame."""
+        state = tracker.filter.state
+        if self.start is None:
+            self.start = copy.deepcopy(state)
+        elif state is not None:
+            frame = TrackedFrame(
+                state.stamp_s, tracker.filter.newest_tracks, tracker.filter.is_resting
+            )
+            self.frames.append(frame)
+
+
+def ablate(args: argparse.Namespace) -> list[BenchmarkRun]:
+    """Every variant on every seed: what a part of the filter is worth, and another estimator."""
+    runs = []
+    for seed in args.seeds or [0]:
+        path, scores = _walk(seed), dict[str, Any]()
+        recording = Recording()
+        for name, settings in VARIANTS.items():
+            config = load_config((), (*args.settings, *settings))
+            try:
+                found = track(
+                    open_sequence(path), args.perception, config,
+                    recording if name == "full" else None,
+                )  # fmt: skip
+            except MonoHydraError as error:
+                say(f"{path.name}, {name}: failed: {error}")
+                scores[f"{name}.completeness"] = 0.0
+                continue
+            scores |= {f"{name}.{key}": found[long] for key, long in HEADLINES.items()}
+            say(f"{path.name}, {name}: ATE {scores[f'{name}.ate_m']:.3f} m")
+        if recording.start is not None:
+            scores |= _others(open_sequence(path), recording, load_config((), args.settings))
+        runs.append(BenchmarkRun(path.name, scores, seed))
+    return runs
+
+
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "full": (),
+    "no_depth_rows": ("tracking.use_depth=false",),
+    "no_masks": ("tracking.use_masks=false",),
+    "no_scale_state": ("tracking.estimate_scale=false",),
+    "no_zero_velocity": ("tracking.use_rest=false",),
+    "no_slam_points": ("tracking.max_points=0",),
+}
+HEADLINES = {
+    "ate_m": "trajectory.ate.yaw.rmse",
+    "ate_share": "trajectory.ate_share_of_path",
+    "scale_error": "trajectory.scale_bias_error",
+    "nees": "trajectory.nees.mean",
+    "completeness": "trajectory.completeness_after_initialisation",
+    "frame_ms_p95": "frame_ms_p95",
+}
+
+
+def _others(sequence: Sequence, recording: Recording, config: Config) -> dict[str, Any]:
+    """From one start, on the same tracks: the inertial samples alone, the filter, GTSAM."""
+    imu, T_body_camera = sequence.imu(), sequence.info.T_body_camera
+    start, truth = recording.start, sequence.reference().trajectory()
+    assert imu is not None
+    assert T_body_camera is not None
+    assert start is not None
+    options = tracker_options(config.tracking, sequence.info, depth_is_measured=False).filter
+    blind = replace(
+        options, max_degraded_s=1e9, max_speed_m_s=1e9, max_velocity_sigma_m_s=1e9,
+        max_relative_sigma_m=1e9,
+    )  # fmt: skip
+    scores: dict[str, Any] = {}
+    nothing = FeatureTracks(np.zeros(0, np.int64), np.zeros((0, 2)))
+    for name, o, sees in (("imu_only", blind, False), ("same_tracks_filter", options, True)):
+        filter_ = InertialFilter(T_body_camera, o)
+        filter_.start(copy.deepcopy(start), nothing)
+        stamps_s, poses, ms = [], [], []
+        for frame in recording.frames:
+            before_s = time.perf_counter()
+            filter_.propagate(_until(imu, filter_, frame.stamp_s), frame.stamp_s)
+            filter_.add_frame(frame.stamp_s, frame.tracks if sees else nothing)
+            ms.append(1e3 * (time.perf_counter() - before_s))
+            estimate = filter_.estimate()
+            if estimate is not None:
+                stamps_s.append(frame.stamp_s)
+                poses.append(estimate.T_world_body)
+        scores |= _other(name, stamps_s, poses, ms, T_body_camera, truth)
+    o = options
+    smoothed = smooth(recording.frames, imu, start, T_body_camera, o.imu, o.sigma_px / o.focal_px)
+    if smoothed.failure:
+        say(f"gtsam: ended at {len(smoothed.stamps_s)} keyframes: {smoothed.failure}")
+    scores |= _other(
+        "same_tracks_gtsam", list(smoothed.stamps_s), list(smoothed.T_world_body),
+        list(smoothed.ms), T_body_camera, truth,
+    )  # fmt: skip
+    last_s = recording.frames[-1].stamp_s - start.stamp_s
+    reached_s = smoothed.stamps_s[-1] - start.stamp_s if len(smoothed.stamps_s) else 0.0
+    scores["same_tracks_gtsam.completeness"] = float(min(reached_s / (last_s - INTERVAL_S), 1.0))
+    return scores
+
+
+def _until(imu: ImuSamples, filter_: InertialFilter, stamp_s: float) -> ImuSamples:
+    """The samples that a filter has not had yet, and one beyond the stamp."""
+    state = filter_.state
+    assert state is not None
+    first = int(np.searchsorted(imu.stamps_s, state.stamp_s - 0.01))
+    part = slice(first, int(np.searchsorted(imu.stamps_s, stamp_s, side="right")) + 1)
+    return ImuSamples(imu.stamps_s[part], imu.gyro_rad_s[part], imu.accel_m_s2[part])
+
+
+def _other(
+    name: str, stamps_s: list[float], poses: list[F8], ms: list[float], T_body_camera: F8,
+    truth: tuple[F8, F8],
+) -> dict[str, Any]:  # fmt: skip
+    if len(poses) < 3:
+        return {}
+    score = score_trajectory(
+        np.array(stamps_s), np.array(poses) @ T_body_camera, *truth, headline="yaw"
+    )
+    say(f"{name}: ATE {score['ate']['yaw']['rmse']:.3f} m, {np.mean(ms):.1f} ms")
+    return {
+        f"{name}.ate_m": score["ate"]["yaw"]["rmse"],
+        f"{name}.ms_mean": float(np.mean(ms)),
+        f"{name}.ms_p95": float(np.percentile(ms, 95)),
+    }
+
+
+def track(
+    sequence: Sequence, perception: str, config: Config, recording: Recording | None = None
+) -> dict[str, Any]:
     """Scores of the tracking stage; truth is read after the last frame only.
+
+    Args:
+        sequence: with an IMU.
+        perception: key of `SOURCES`.
+        config: of all stages.
+        recording: takes what the filter was given.
 
     Raises:
         TrackingError: not one pose came out.
@@ -81,6 +268,8 @@ def track(sequence: Sequence, perception: str, config: Config) -> dict[str, Any]
         before_s = time.perf_counter()
         tracked = tracker.step(frame)
         ms.append(1e3 * (time.perf_counter() - before_s))
+        if recording is not None and isinstance(tracker, InertialTracker):
+            recording.take(tracker)
         if tracked is None:
             lost += bool(poses)
             continue

@@ -5,6 +5,13 @@ with blur, rolling shutter, noise and JPEG, and the IMU saw; nothing is mapped. 
 truth depth and labels are true, else the shipped network's. --half-real replays the motion and the
 IMU of a EuRoC or TUM-VI recording in a hall built around it. Sequences are made once and cached.
 
+Ablation (--ablate --seeds ...): the same walks without depth rows, masks, scale state, zero
+velocity or points; and from one start on the same tracks (no depth) the inertial samples alone, the
+filter, and GTSAM's fixed-lag smoother.
+
+Rest (--rest DIR): real images and inertial samples of a device that rests, such as the first
+seconds of EuRoC V1_01.
+
 Real: the tracks and the IMU that the gtsam wheel carries, truth from MONO_HYDRA_TEST_DATA.
 Simulated: a path through EuRoC V2_01 (or a made one), points on walls, 1 px, 3 % of tracks lost a
 frame, exact noise. Truth is used after the run only.
@@ -23,7 +30,7 @@ from typing import Any
 
 import numpy as np
 from harness import BenchmarkRun, finish, limits, make_parser, run_benchmark, say, summary_of
-from tracked_images import on_images
+from tracked_images import ablate, at_rest, on_images
 
 from mono_hydra.errors import DatasetError, DependencyError
 from mono_hydra.evaluation.covariance import average_in_band, nees, pose_errors, score_covariance
@@ -61,6 +68,8 @@ def main(argv: Rows[str]) -> int:
     kind.add_argument("--real-tracks", action="store_true")
     kind.add_argument("--simulated-tracks", action="store_true")
     kind.add_argument("--half-real", type=Path, metavar="DIR", help="EuRoC or TUM-VI recording")
+    kind.add_argument("--ablate", action="store_true", help="parts left out, and GTSAM beside it")
+    kind.add_argument("--rest", type=Path, metavar="DIR", help="recording of a device at rest")
     parser.add_argument("--perception", choices=("truth", "m2h"), default="m2h")
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")
     parser.add_argument("--noise", type=float, default=3.0, help="factor on real densities")
@@ -76,6 +85,10 @@ def main(argv: Rows[str]) -> int:
     )
     if args.real_tracks:
         runs = [real(base, args.noise)]
+    elif args.rest is not None:
+        runs = [at_rest(args.rest, args.settings)]
+    elif args.ablate:
+        runs = ablate(args)
     elif not args.simulated_tracks:
         runs = on_images(args)
     else:

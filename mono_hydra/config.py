@@ -59,6 +59,11 @@ class TrackingConfig(Section):
     scale_time_s: float = Field(default=10.0, gt=0.0)
     max_clones: int = Field(default=15, ge=5, le=30)
     clone_interval_s: float = Field(default=0.1, gt=0.0)
+    max_points: int = Field(default=25, ge=0, le=100)  # tracks that outlive the window
+    use_depth: bool = True  # predicted depth at tracks, after the start
+    estimate_scale: bool = True  # of predicted depth; else it is held at 1
+    use_rest: bool = True  # zero velocity where images and IMU say that nothing moves
+    use_masks: bool = True  # no tracks on what moves by itself
     time_offset_s: float | None = None  # t_imu = t_image + offset; null: as recorded
 
 

@@ -59,7 +59,7 @@ class FilterOptions:
     clone_interval_s: float = 0.1
     max_tracks: int = 40  # in one update
     max_points: int = 25  # tracks kept in the state, those that outlive the window
-    point_walk_px: float = 0.2  # a followed patch slides so much from clone to clone
+    point_walk_px: float = 1.0  # a followed patch slides so much from clone to clone
     min_parallax_px: float = 2.0  # between the last two clones, else the older of them goes
     max_relative_depth: float = 0.2  # sigma of ln inverse depth; worse points are no small errors
     scale_sigma: float = 0.10  # of the predicted depth's log-scale
@@ -68,6 +68,8 @@ class FilterOptions:
     depth_sigma_floor: float = 0.05
     depth_range_m: tuple[float, float] = (0.3, 8.0)
     max_depths: int = 30  # of one image
+    use_depth: bool = True
+    use_rest: bool = True
     static_s: float = 1.0
     rest_s: float = 0.3
     few_tracks: int = 40
@@ -179,7 +181,7 @@ class InertialFilter:
             Samples attached; 0 where the frame has no clone, or had its depth already.
         """
         state, o = self.state, self.options
-        if state is None or stamp_s not in state.clone_stamps_s:
+        if state is None or not o.use_depth or stamp_s not in state.clone_stamps_s:
             return 0
         index = state.clone_stamps_s.index(stamp_s)
         clone_id = state.clone_ids[index]
@@ -325,7 +327,7 @@ class InertialFilter:
     def _step(self, state: FilterState, stamp_s: float, tracks: FeatureTracks) -> None:
         R_world_camera = state.R @ self.T_body_camera[:3, :3]
         self._remember(stamp_s, R_world_camera, tracks, self.options.rest_s)
-        self.is_resting = self._rests(state, stamp_s, tracks)
+        self.is_resting = self.options.use_rest and self._rests(state, stamp_s, tracks)
         if len(tracks.ids) > 0:
             self._last_tracks_s = stamp_s
         if self.is_resting:

@@ -17,6 +17,7 @@ from mono_hydra.tracking.front_end import FrontEndOptions
 from mono_hydra.tracking.imu import ImuModel
 from mono_hydra.tracking.inertial_filter import FilterOptions
 from mono_hydra.tracking.moving_start import StartLimits, StartWindow, moving_start
+from mono_hydra.tracking.rest import MAX_FLOW, common_flow_px
 from mono_hydra.tracking.track_store import FeatureTracks
 from mono_hydra.types import F8, Frame, ImuSamples, SequenceInfo, TrackedPose
 
@@ -27,6 +28,7 @@ START_SPAN_S, MOST_START_SPAN_S = 0.8, 1.2
 START_DEPTH_INTERVAL_S = 0.4
 START_RETRY_S = 0.3
 MEASURED_SCALE_SIGMA = 0.01  # of a depth sensor
+HELD_SCALE_SIGMA = 1e-4  # of a scale that is not estimated
 DEFAULT_NOISE = DEVICES["d455"]  # of a recording that states none: a common MEMS device
 
 
@@ -65,14 +67,17 @@ def tracker_options(
             sigma_px=sigma_px_of(config, info),
             max_clones=config.max_clones,
             clone_interval_s=config.clone_interval_s,
-            scale_sigma=scale_sigma,
+            max_points=config.max_points,
+            scale_sigma=scale_sigma if config.estimate_scale else HELD_SCALE_SIGMA,
             scale_time_s=config.scale_time_s,
             depth_common_sigma=scale_sigma,  # what one image gets wrong alike varies as much
+            use_depth=config.use_depth,
+            use_rest=config.use_rest,
         ),
         front_end=FrontEndOptions(n_tracks=config.n_tracks),
         start=StartLimits(scale_sigma=scale_sigma),
         time_offset_s=offset_s,
-        dynamic_ids=dynamic_ids,
+        dynamic_ids=dynamic_ids if config.use_masks else frozenset(),
     )
 
 
@@ -136,9 +141,11 @@ class InertialTracker(FilterTracker):
         if span_s < START_SPAN_S or stamp_s - self._start_tried_s < START_RETRY_S:
             return
         self._start_tried_s = stamp_s
+        o = self.options.filter
+        if common_flow_px(self._window[0][1], tracks, np.eye(3), o.focal_px) < MAX_FLOW:
+            return  # at rest: the filter begins by itself, and better
         stamps = np.array([s for s, _ in self._window])
         steps = [self.filter.steps(a, b) for a, b in itertools.pairwise(stamps)]
-        o = self.options.filter
         walks = (o.imu.noise.gyro_walk, o.imu.noise.accel_walk)
         state = moving_start(
             StartWindow(stamps, [t for _, t in self._window], steps), self.filter.T_body_camera,

@@ -68,6 +68,8 @@ def visual_options(
             gravity_m_s2=0.0,
             max_clones=config.max_clones,
             clone_interval_s=config.clone_interval_s,
+            max_points=config.max_points,
+            use_depth=config.use_depth,
             scale_sigma=0.0,
             depth_common_sigma=scale_sigma,  # what one image gets wrong alike varies as much
             max_velocity_sigma_m_s=3.0,
@@ -78,7 +80,7 @@ def visual_options(
         scale_sigma=scale_sigma,
         scale_time_s=config.scale_time_s,
         level_ids=level_ids,
-        dynamic_ids=dynamic_ids,
+        dynamic_ids=dynamic_ids if config.use_masks else frozenset(),
     )
 
 
