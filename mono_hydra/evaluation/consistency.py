@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mono_hydra.evaluation.alignment import associate
-from mono_hydra.evaluation.covariance import first_pose_gauge
+from mono_hydra.evaluation.covariance import first_pose_gauge, is_regular, nees
 from mono_hydra.geometry import se3
 from mono_hydra.types import F8
 
@@ -60,19 +60,17 @@ def score_consistency(
 
 
 def _nees(errors: F8, covariance: F8, part: slice) -> F8:
-    """Xi' P^-1 xi of every pose whose covariance is regular; the fixed first pose has none."""
-    values = []
-    for xi, P in zip(errors[:, part], covariance[:, part, part], strict=True):
-        if np.isfinite(P).all() and np.linalg.eigvalsh(P)[0] > 0.0:
-            values.append(float(xi @ np.linalg.solve(P, xi)))
-    return np.array(values)
+    """NEES of every pose whose covariance is regular, of some of its six errors."""
+    P = covariance[:, part, part]
+    good = is_regular(P)
+    return nees(errors[good, part], P[good])
 
 
-def _report(nees: F8, dimension: int, limit: float) -> dict[str, Any]:
-    if len(nees) == 0:
+def _report(values: F8, dimension: int, limit: float) -> dict[str, Any]:
+    if len(values) == 0:
         return {"mean": None, "inside_95": None, "n": 0}
     return {
-        "mean": float(nees.mean()) / dimension,
-        "inside_95": float(np.mean(nees <= limit)),
-        "n": len(nees),
+        "mean": float(values.mean()) / dimension,
+        "inside_95": float(np.mean(values <= limit)),
+        "n": len(values),
     }

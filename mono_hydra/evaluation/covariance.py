@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import chdtri
 
 from mono_hydra.geometry import se3
-from mono_hydra.types import F8
+from mono_hydra.types import F8, Bool
 
 
 def first_pose_gauge(T_estimated: F8, T_true: F8) -> F8:
@@ -36,6 +36,13 @@ def nees(errors: F8, covariances: F8) -> F8:
     return np.asarray(
         np.einsum("ni,ni->n", errors, np.linalg.solve(covariances, errors[..., None])[..., 0])
     )
+
+
+def is_regular(covariances: F8) -> Bool:
+    """(N,) which covariances (N, d, d) an error can be measured by; a fixed first pose has none."""
+    finite = np.asarray(np.isfinite(covariances).all(axis=(1, 2)))
+    safe = np.where(finite[:, None, None], covariances, 0.0)
+    return np.asarray(finite & (np.linalg.eigvalsh(safe)[:, 0] > 0.0))
 
 
 def score_covariance(T_estimated: F8, T_true: F8, covariances: F8) -> dict[str, Any]:

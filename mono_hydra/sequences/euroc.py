@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from mono_hydra.errors import DatasetError
+from mono_hydra.files.imu_card import read_imu_card
 from mono_hydra.sequences.calibration import Calibration, read_calibration
 from mono_hydra.sequences.files_source import FileFrame, FileSource
 from mono_hydra.sequences.images import IMAGE_SUFFIXES
-from mono_hydra.sequences.imu_card import read_imu_card
 from mono_hydra.sequences.imu_units import to_si
 from mono_hydra.sequences.poses import interpolate_poses, pose_from_quaternion
 from mono_hydra.sequences.recorded import RecordedSequence, Selection, rate_of, stack_poses

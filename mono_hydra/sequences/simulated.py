@@ -20,10 +20,10 @@ import numpy as np
 import yaml
 
 from mono_hydra.errors import DatasetError
+from mono_hydra.files.imu_card import imu_card_of
 from mono_hydra.files.trajectory import read_trajectory
 from mono_hydra.sequences.base import Reference
 from mono_hydra.sequences.files_source import FileFrame, FileSource
-from mono_hydra.sequences.imu_card import imu_card_of
 from mono_hydra.sequences.recorded import RecordedReference, RecordedSequence
 from mono_hydra.types import F8, Camera, Frame, ImuSamples, SequenceInfo
 

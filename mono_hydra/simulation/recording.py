@@ -17,7 +17,8 @@ import yaml
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation, RotationSpline
 
-from mono_hydra.errors import SimulationError
+from mono_hydra.errors import DatasetError, SimulationError
+from mono_hydra.files.imu_card import read_imu_card
 from mono_hydra.geometry import se3
 from mono_hydra.simulation.imu import DEVICES, ImuNoise
 from mono_hydra.simulation.motion import R_FORWARD_CAMERA, MotionState
@@ -264,15 +265,13 @@ def _noise(path: Path | None) -> ImuNoise:
     """Noise densities of a card, EuRoC's without one."""
     if path is None:
         return DEVICES["euroc"]
-    card = _card(path)
-    card = card.get("imu0", card)
     try:
-        return ImuNoise(
-            float(card["gyroscope_noise_density"]), float(card["gyroscope_random_walk"]),
-            float(card["accelerometer_noise_density"]), float(card["accelerometer_random_walk"]),
-        )  # fmt: skip
-    except (KeyError, TypeError, ValueError) as error:
-        raise SimulationError(f"{path}: lacks a noise density ({error})") from error
+        card = read_imu_card(path)
+    except DatasetError as error:
+        raise SimulationError(str(error)) from error
+    if card is None:
+        raise SimulationError(f"{path}: lacks a noise density of gyroscope or accelerometer")
+    return ImuNoise(card.gyro, card.gyro_walk, card.accel, card.accel_walk)
 
 
 def _name(trajectory: Path) -> str:

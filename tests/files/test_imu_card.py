@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mono_hydra.errors import DatasetError
-from mono_hydra.sequences.imu_card import imu_card_of, read_imu_card
+from mono_hydra.files.imu_card import imu_card_of, read_imu_card
 from mono_hydra.types import ImuCard
 
 OURS = {"gyro_noise": 1e-4, "gyro_walk": 2e-5, "accel_noise": 2e-3, "accel_walk": 3e-3}
@@ -31,3 +31,11 @@ def test_no_card(tmp_path):
     (tmp_path / "sensor.yaml").write_text("a: [1")
     with pytest.raises(DatasetError, match="cannot be read"):
         read_imu_card(tmp_path / "sensor.yaml")
+
+
+def test_kalibrs_files_name_the_imu_first() -> None:
+    densities = {
+        "gyroscope_noise_density": 1e-4, "gyroscope_random_walk": 2e-5,
+        "accelerometer_noise_density": 3e-3, "accelerometer_random_walk": 4e-4, "update_rate": 200,
+    }  # fmt: skip
+    assert imu_card_of({"imu0": densities}) == imu_card_of(densities)

@@ -20,7 +20,12 @@ _NAMES = {
 
 
 def imu_card_of(data: Any) -> ImuCard | None:
-    """The card of a mapping; None where a density is missing or no positive number."""
+    """The card of a mapping; None where a density is missing or no positive number.
+
+    Kalibr's files hold it under `imu0`.
+    """
+    if isinstance(data, dict):
+        data = data.get("imu0", data)
     if not isinstance(data, dict):
         return None
     found = {
