@@ -38,7 +38,7 @@ def on_images(args: argparse.Namespace) -> list[BenchmarkRun]:
     config = load_config((), tuple(args.settings))
     if args.half_real is not None:
         return [_one(_replay(args), None, args.perception, config)]
-    return [_one(_walk(seed), seed, args.perception, config) for seed in args.seeds or [0]]
+    return [_one(_walk(s, args.fault), s, args.perception, config) for s in args.seeds or [0]]
 
 
 def at_rest(folder: Path, settings: list[str]) -> BenchmarkRun:
@@ -83,10 +83,11 @@ def at_rest(folder: Path, settings: list[str]) -> BenchmarkRun:
     return BenchmarkRun(sequence.info.name, scores)
 
 
-def _walk(seed: int) -> Path:
+def _walk(seed: int, fault: str | None = None) -> Path:
     """A flat seen by a moving camera; the flats of map_quality have no blur."""
-    path = cache_folder() / f"moving_flat_{seed}"
-    simulate_once(path, ["--seed", str(seed), "--kind", "flat", "--moving"])
+    path = cache_folder() / (f"moving_flat_{seed}" + (f"_{fault}" if fault else ""))
+    spoilt = ["--fault", fault] if fault else []
+    simulate_once(path, ["--seed", str(seed), "--kind", "flat", "--moving", *spoilt])
     return path
 
 

@@ -218,3 +218,8 @@ class FilterTracker:
 def sigma_px_of(config: TrackingConfig, info: SequenceInfo) -> float:
     """Of a track in a recording's images: finer pixels are not followed more finely."""
     return config.sigma_px * max(info.camera.fx / SIGMA_FOCAL_PX, 1.0)
+
+
+def image_gap_s(info: SequenceInfo) -> float:
+    """A pause between two images that is no more the recording's own pace."""
+    return max(0.3, 2.5 / max(info.rate_hz, 0.1))

@@ -70,6 +70,11 @@ class FrontEnd:
         self._rng = np.random.default_rng(self.options.seed)
         self._equaliser = cv2.createCLAHE(2.0, (8, 8))
 
+    def forget(self) -> None:
+        """Drop all tracks: the next image is too far from the last one to be compared with it."""
+        self._keep(np.zeros(len(self._ids), np.bool_))
+        self._grey = None
+
     def step(
         self, frame: Frame, R_old_new: F8 | None = None, moving: Bool | None = None
     ) -> FeatureTracks:

@@ -16,6 +16,9 @@ from mono_hydra.types import F8, ImuSamples
 
 SATURATED_SHARE = 0.95  # of the range; sensors bend before they clip
 SATURATED_FACTOR = 100.0
+SPIKE_WINDOW = 7  # samples, up to the one that is judged and those known after it
+SPIKE_GYRO_RAD_S, SPIKE_ACCEL_M_S2 = 1.0, 10.0  # from the median: more than a jolt does
+SPIKE_MADS = 6.0  # median absolute deviations, where the motion itself is rough
 GAP_GYRO_RAD_S = 0.6  # what a hand-held camera may turn while nothing is heard of it
 GAP_ACCEL_M_S2 = 3.0
 REAL_EUROC = DEVICES["euroc"].scaled(3.0)  # white noise stands in for scale errors and tilts
@@ -47,14 +50,18 @@ class ImuSteps:
 class ImuBuffer:
     """The last seconds of samples."""
 
-    def __init__(self, model: ImuModel, keep_s: float = 2.0) -> None:
+    def __init__(self, model: ImuModel, keep_s: float = 6.0) -> None:
         self.model = model
         self.n_dropped = 0
+        self.n_spikes = 0
         self._keep_s = keep_s
         self._rows = np.zeros((0, 7))  # stamp, gyro, accel
 
     def add(self, samples: ImuSamples) -> None:
-        """Append samples; those not finite or not later than the last are dropped and counted."""
+        """Append samples; those not finite or not later than the last are dropped and counted.
+
+        A sample far from those around it takes their median; it is counted too.
+        """
         rows = np.column_stack([samples.stamps_s, samples.gyro_rad_s, samples.accel_m_s2])
         finite = np.isfinite(rows).all(axis=1)
         start = self._rows[-1, 0] if len(self._rows) else -np.inf
@@ -62,7 +69,9 @@ class ImuBuffer:
         before = np.maximum(np.concatenate([[-np.inf], latest[:-1]]), start)
         good = finite & (rows[:, 0] > before)
         self.n_dropped += int(np.count_nonzero(~good))
+        n_known = len(self._rows)
         rows = np.concatenate([self._rows, rows[good]])
+        self.n_spikes += _mend_spikes(rows, n_known)
         if len(rows):
             rows = rows[rows[:, 0] >= rows[-1, 0] - self._keep_s]
         self._rows = rows
@@ -114,3 +123,22 @@ class ImuBuffer:
             in_gap = np.where(gaps > model.max_gap_s, gap_sigma**2 * gaps, 0.0)
             densities.append((factor * density) ** 2 + in_gap)
         return densities[0], densities[1]
+
+
+def _mend_spikes(rows: F8, first: int) -> int:
+    """Replace spikes of rows (N, 7) from `first` on in place; how many samples had one.
+
+    Hampel's filter: against the median of a window, which half of the samples cannot move.
+    """
+    half = SPIKE_WINDOW // 2
+    if len(rows) < SPIKE_WINDOW or first >= len(rows):
+        return 0
+    windows = np.lib.stride_tricks.sliding_window_view(rows[:, 1:], SPIKE_WINDOW, axis=0)
+    at = np.arange(first, len(rows))
+    windows = windows[np.clip(at - half, 0, len(windows) - 1)]  # (n, 6, window)
+    middle = np.median(windows, axis=2)
+    spread = 1.4826 * np.median(np.abs(windows - middle[..., None]), axis=2)
+    least = np.repeat([SPIKE_GYRO_RAD_S, SPIKE_ACCEL_M_S2], 3)
+    is_spike = np.abs(rows[first:, 1:] - middle) > np.maximum(least, SPIKE_MADS * spread)
+    rows[first:, 1:] = np.where(is_spike, middle, rows[first:, 1:])
+    return int(is_spike.any(axis=1).sum())

@@ -73,6 +73,8 @@ class FilterOptions:
     static_s: float = 1.0
     rest_s: float = 0.3
     few_tracks: int = 40
+    max_image_gap_s: float = 0.3
+    recovery_s: float = 0.5  # of good frames, until a degraded state is left
     max_degraded_s: float = 5.0
     max_speed_m_s: float = 8.0
     max_velocity_sigma_m_s: float = 1.0
@@ -126,7 +128,8 @@ class InertialFilter:
         self._last_frame_s = -np.inf
         self._last_tracks_s = -np.inf
         self._few_since_s: float | None = None
-        self._gap = False
+        self._gap = self._has_paused = False
+        self._last_bad_s = -np.inf
         self._n_tracks = 0
         self._usual_depth_m = 3.0
         self.newest_tracks = FeatureTracks(np.zeros(0, np.int64), np.zeros((0, 2)))
@@ -157,6 +160,7 @@ class InertialFilter:
         if stamp_s <= self._last_frame_s:
             self.n_stamps_dropped += 1
             return
+        self._has_paused = stamp_s - self._last_frame_s > self.options.max_image_gap_s
         self._last_frame_s = stamp_s
         tracks = _ordered(tracks)
         self.newest_tracks = tracks
@@ -495,13 +499,13 @@ class InertialFilter:
             self._few_since_s = None
         elif self._few_since_s is None:
             self._few_since_s = stamp_s
-        bad = self._gap or self.nis_per_dof() > 2.0
+        bad = self._gap or self._has_paused or self.nis_per_dof() > 2.0
         bad |= self._few_since_s is not None and stamp_s - self._few_since_s > 0.3
         if bad:
-            self.condition = "degraded"
+            self.condition, self._last_bad_s = "degraded", stamp_s
             if stamp_s - self._last_tracks_s > o.max_degraded_s:
                 self.lose("no tracks for too long")
-        elif self.condition == "degraded":
+        elif stamp_s - self._last_bad_s > self.options.recovery_s:
             self.condition = "tracking"
 
     def _find_fault(self, state: FilterState) -> str:

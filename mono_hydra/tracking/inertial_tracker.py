@@ -12,7 +12,12 @@ import numpy as np
 from mono_hydra.config import TrackingConfig
 from mono_hydra.simulation.imu import DEVICES, ImuNoise
 from mono_hydra.tracking.depth_samples import depth_at
-from mono_hydra.tracking.filter_tracker import DepthSource, FilterTracker, sigma_px_of
+from mono_hydra.tracking.filter_tracker import (
+    DepthSource,
+    FilterTracker,
+    image_gap_s,
+    sigma_px_of,
+)
 from mono_hydra.tracking.front_end import FrontEndOptions
 from mono_hydra.tracking.imu import ImuModel
 from mono_hydra.tracking.inertial_filter import FilterOptions
@@ -26,6 +31,7 @@ logger = logging.getLogger(__name__)
 START_INTERVAL_S = 0.1  # between images of the window that a moving start is found in
 START_SPAN_S, MOST_START_SPAN_S = 0.8, 1.2
 START_DEPTH_INTERVAL_S = 0.4
+MAX_FLOW_GAP_S = 0.5
 START_RETRY_S = 0.3
 MEASURED_SCALE_SIGMA = 0.01  # of a depth sensor
 HELD_SCALE_SIGMA = 1e-4  # of a scale that is not estimated
@@ -73,6 +79,7 @@ def tracker_options(
             depth_common_sigma=scale_sigma,  # what one image gets wrong alike varies as much
             use_depth=config.use_depth,
             use_rest=config.use_rest,
+            max_image_gap_s=image_gap_s(info),
         ),
         front_end=FrontEndOptions(n_tracks=config.n_tracks),
         start=StartLimits(scale_sigma=scale_sigma),
@@ -111,6 +118,9 @@ class InertialTracker(FilterTracker):
             return None
         self.filter.propagate(self._samples_until(stamp_s), stamp_s)
         R_old_new = None if self._last_s is None else self.filter.rotation(self._last_s, stamp_s)
+        longest_s = max(MAX_FLOW_GAP_S, self.options.filter.max_image_gap_s)
+        if self._last_s is not None and stamp_s - self._last_s > longest_s:
+            self.front_end.forget()  # what flow finds after such a pause is often something else
         self._last_s = stamp_s
         tracks = self.front_end.step(frame, R_old_new, self._moving)
         self._notice_cut(frame, R_old_new)

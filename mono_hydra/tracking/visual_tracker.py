@@ -19,7 +19,12 @@ from mono_hydra.config import TrackingConfig
 from mono_hydra.geometry import se3
 from mono_hydra.simulation.imu import ImuNoise
 from mono_hydra.tracking.filter_state import CORE, DP, TH, FilterState
-from mono_hydra.tracking.filter_tracker import DepthSource, FilterTracker, sigma_px_of
+from mono_hydra.tracking.filter_tracker import (
+    DepthSource,
+    FilterTracker,
+    image_gap_s,
+    sigma_px_of,
+)
 from mono_hydra.tracking.front_end import FrontEndOptions
 from mono_hydra.tracking.imu import ImuModel
 from mono_hydra.tracking.inertial_filter import FilterOptions
@@ -75,6 +80,7 @@ def visual_options(
             max_velocity_sigma_m_s=3.0,
             max_relative_sigma_m=1.0,
             max_degraded_s=1.0,
+            max_image_gap_s=image_gap_s(info),
         ),
         front_end=FrontEndOptions(n_tracks=config.n_tracks),
         scale_sigma=scale_sigma,

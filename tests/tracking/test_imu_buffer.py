@@ -59,3 +59,25 @@ def test_a_saturated_sample_counts_for_little() -> None:
     buffer.add(ImuSamples(np.arange(4) / 200.0, gyro, np.zeros((4, 3))))
     factor = np.sqrt(buffer.steps(0.0, 0.015).gyro_density2) / model.noise.gyro
     np.testing.assert_allclose(factor, [100.0, 100.0, 1.0])
+
+
+def test_spikes_take_the_median_around_them_and_motion_is_left_alone() -> None:
+    t = np.arange(400) / 200.0
+    gyro = np.column_stack([2.0 * np.sin(9.0 * t), np.zeros(400), np.cos(5.0 * t)])
+    accel = np.column_stack([8.0 * np.sin(20.0 * t), np.zeros(400), 9.81 + np.zeros(400)])
+    hit = np.arange(20, 400, 37)
+    spoilt_gyro, spoilt_accel = gyro.copy(), accel.copy()
+    spoilt_gyro[hit] += 5.0
+    spoilt_accel[hit] -= 40.0
+    for chunk in (13, 400):
+        buffer = ImuBuffer(ImuModel())
+        clean = ImuBuffer(ImuModel())
+        for first in range(0, 400, chunk):
+            part = slice(first, first + chunk)
+            buffer.add(ImuSamples(t[part], spoilt_gyro[part], spoilt_accel[part]))
+            clean.add(ImuSamples(t[part], gyro[part], accel[part]))
+        assert buffer.n_spikes == len(hit)
+        assert clean.n_spikes == 0
+        mended = buffer.between(-1.0, 3.0)
+        assert np.abs(mended.gyro_rad_s - gyro).max() < 0.5
+        assert np.abs(mended.accel_m_s2 - accel).max() < 3.0
