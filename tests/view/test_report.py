@@ -1,12 +1,13 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mono_hydra.labels.label_space import load_label_space
-from mono_hydra.types import Provenance
+from mono_hydra.types import Provenance, TrackHealth, TrackRecord, TrackState
 from mono_hydra.view.recorder import stamp_metadata
 from mono_hydra.view.report import ReportInput, report_html, write_report
 from mono_hydra.view.run_metrics import RunMetrics
@@ -95,3 +96,26 @@ def test_a_saved_run_gives_the_same_report(tmp_path: Path, monkeypatch: pytest.M
     )
     assert first == again
     assert len(first) > 10_000
+
+
+def test_scale_tracks_and_states_are_drawn_where_poses_were_estimated(page: str) -> None:
+    assert "depth too large by" not in page
+    states: list[TrackState] = [
+        "initialising",
+        "tracking",
+        "tracking",
+        "degraded",
+        "lost",
+        "tracking",
+    ]
+    records = tuple(
+        TrackRecord(
+            0.25 * k, state, TrackHealth(100 - 10 * k, 0.9, 0.8, 5.0, 1.0),
+            *((0.05, 0.03) if state in ("tracking", "degraded") else (0.0, 0.0)),
+        )
+        for k, state in enumerate(states)
+    )  # fmt: skip
+    drawn = report_html(replace(given(), tracking=records))
+    assert "depth too large by, %" in drawn
+    for state in ("initialising", "degraded", "lost"):
+        assert f">{state}</text>" in drawn

@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from mono_hydra.config import ViewConfig
 from mono_hydra.errors import OutputError
 from mono_hydra.labels.label_space import load_label_space
+from mono_hydra.types import TrackHealth
 from mono_hydra.view.rerun_log import RerunLog, viewer_address
 from tests.factories import flat_steps, two_room_flat, walk
 
@@ -46,6 +48,25 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
         log.step(step)
     log.finish(two_room_flat(), (np.arange(12) * 0.25, walk(12)))
     return path
+
+
+def test_estimated_poses_bring_curves_of_the_tracking(tmp_path: Path) -> None:
+    from rerun.chunk import RrdReader
+
+    log = RerunLog(tmp_path / "session.rrd", ViewConfig(), NYU40, "flat")
+    for k, step in enumerate(flat_steps()):
+        health = TrackHealth(90, 0.9, 0.8, 4.0, float("nan") if k == 0 else 1.1)
+        tracked = replace(
+            step.tracked, health=health, covariance=1e-4 * np.eye(6), log_scale=0.02,
+            log_scale_sigma=0.05, state="degraded" if k == 5 else "tracking",
+        )  # fmt: skip
+        log.step(replace(step, tracked=tracked))
+    log.finish(two_room_flat(), (np.arange(12) * 0.25, walk(12)))
+    found = set(RrdReader(str(tmp_path / "session.rrd")).store().schema().entity_paths())
+    assert found >= {
+        "/tracking/tracks", "/tracking/nis", "/tracking/scale/percent", "/tracking/scale/sigma",
+        "/tracking/position_sigma_cm", "/tracking/state",
+    }  # fmt: skip
 
 
 def test_the_recording_holds_every_entity(recording: Path) -> None:
