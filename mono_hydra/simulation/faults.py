@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 
 from mono_hydra.errors import SimulationError
+from mono_hydra.simulation.detour import Detour, Stare, Turn
 from mono_hydra.simulation.options import SimulateOptions
 from mono_hydra.simulation.people import TICK_S, Agent
-from mono_hydra.simulation.walk import Turn
 from mono_hydra.types import F8
 
 ONSET = 0.4  # of the duration
@@ -43,6 +43,7 @@ FAULTS: dict[str, Fault] = {
     "dark": Fault("light", 1.5, "no light"),
     "white": Fault("light", 1.5, "far too much light"),
     "exposure_step": Fault("light", 2.0, "4 times brighter within 3 frames, then back"),
+    "blank_wall": Fault("motion", 3.0, "45 cm before a plain wall, then back"),
     "cut": Fault("motion", 0.0, "a jump to another place that was seen before", 0.5),
     "person": Fault("person", 5.0, "somebody stands 0.7 m before the camera, wherever it goes"),
     "hand": Fault("lens", 3.0, "a hand over the lens"),
@@ -62,7 +63,6 @@ FAULTS: dict[str, Fault] = {
 ELSEWHERE = {
     "depth_scale": "the network's", "nan_depth": "the network's", "no_weights": "the network's",
     "disk_full": "the run's", "interrupt": "the run's",
-    "blank_wall": "not made yet",
     "stairs": "not made yet; --kind two_storey has stairs",
 }  # fmt: skip
 
@@ -91,22 +91,24 @@ def with_fault(options: SimulateOptions) -> SimulateOptions:
     return options
 
 
-def turn_of(name: str | None) -> Turn | None:
-    """The turn on the spot that a fault puts into the walk."""
+def detour_of(name: str | None) -> Detour | None:
+    """What a fault puts into the walk."""
     if name == "pure_rotation_start":
         return Turn(at_share=0.0, angle_rad=2 * np.pi, rate_rad_s=np.deg2rad(80.0))
     if name == "blur":
         return Turn(at_share=ONSET, angle_rad=2 * np.pi, rate_rad_s=np.deg2rad(200.0))
+    if name == "blank_wall":
+        return Stare(at_share=ONSET, seconds=3.0)
     return None
 
 
 def span_of(
-    name: str, duration_s: float, turned_s: tuple[float, float] | None
+    name: str, duration_s: float, detour_s: tuple[float, float] | None
 ) -> tuple[float, float]:
     """First and last second of a fault in a sequence of that duration."""
     fault = FAULTS[name]
-    if turned_s is not None:
-        return turned_s
+    if detour_s is not None:
+        return detour_s
     begin = fault.onset * duration_s
     end = duration_s if fault.seconds is None else min(begin + fault.seconds, duration_s)
     return round(begin, 3), round(end, 3)

@@ -20,10 +20,10 @@ from mono_hydra.simulation.checks import check_written
 from mono_hydra.simulation.faults import (
     FAULTS,
     check_fault,
+    detour_of,
     person_before,
     span_of,
     ticks_within,
-    turn_of,
     with_fault,
 )
 from mono_hydra.simulation.free_space import free_space
@@ -117,7 +117,9 @@ def _fill(folder: Path, options: SimulateOptions, progress: Progress) -> dict[st
     """Everything into an existing folder; returns the headline numbers."""
     options, camera = with_fault(options), options.camera_model()
     journey = (
-        replay_journey(options) if options.replay else home_journey(options, turn_of(options.fault))
+        replay_journey(options)
+        if options.replay
+        else home_journey(options, detour_of(options.fault))
     )
     scene, motion = journey.scene, journey.motion
     progress("light", 0.08)
@@ -136,7 +138,7 @@ def _fill(folder: Path, options: SimulateOptions, progress: Progress) -> dict[st
     effects = CameraEffects(camera, options.effects, generator(options.seed, "camera"))
     span = (0.0, 0.0)
     if options.fault:
-        span = span_of(options.fault, motion.duration_s, journey.turned_s)
+        span = span_of(options.fault, motion.duration_s, journey.detour_s)
     people = PeopleInView(_agents(options, journey, span), renderer, camera)
     studio = Studio(
         renderer, effects, collector, motion, people, options.jpeg_quality,

@@ -12,6 +12,7 @@ from mono_hydra.errors import SimulationError
 from mono_hydra.geometry import se3
 from mono_hydra.simulation import plan
 from mono_hydra.simulation.checks import check_house, check_imu, check_walk
+from mono_hydra.simulation.detour import Detour
 from mono_hydra.simulation.faults import span_of
 from mono_hydra.simulation.house import House
 from mono_hydra.simulation.imu import DEVICES, ImuNoise, SensedImu, sense
@@ -19,7 +20,7 @@ from mono_hydra.simulation.light import TimeOfDay
 from mono_hydra.simulation.motion import MotionState
 from mono_hydra.simulation.options import SimulateOptions, generator
 from mono_hydra.simulation.scene import HouseScene
-from mono_hydra.simulation.walk import Turn, Walk, WalkOptions, plan_walk
+from mono_hydra.simulation.walk import Walk, WalkOptions, plan_walk
 from mono_hydra.types import F8
 
 
@@ -90,16 +91,16 @@ class Journey:
     imu_rate_hz: float
     name: str
     time: TimeOfDay | None = None  # of the light; None: drawn by the seed
-    turned_s: tuple[float, float] | None = None  # when a turn that was asked for happens
+    detour_s: tuple[float, float] | None = None  # when a detour that was asked for happens
 
 
-def home_journey(options: SimulateOptions, turn: Turn | None = None) -> Journey:
+def home_journey(options: SimulateOptions, detour: Detour | None = None) -> Journey:
     """A walk through the home asked for.
 
     Raises:
         SimulationError: the request cannot be met.
     """
-    scene, walk = make_house_and_walk(options, turn)
+    scene, walk = make_house_and_walk(options, detour)
     T_body_camera = body_camera(options.seed)
     motion: BodyPath = walk.motion
     if options.fault == "cut":
@@ -111,7 +112,7 @@ def home_journey(options: SimulateOptions, turn: Turn | None = None) -> Journey:
     name = options.name or f"{options.kind}_{options.seed}"
     return Journey(
         scene, motion, body, imu, noise, T_body_camera, options.imu_rate_hz, name,
-        turned_s=walk.turned_s,
+        detour_s=walk.detour_s,
     )  # fmt: skip
 
 
@@ -130,7 +131,7 @@ def draw_houses(options: SimulateOptions) -> Iterator[House]:
 
 
 def make_house_and_walk(
-    options: SimulateOptions, turn: Turn | None = None
+    options: SimulateOptions, detour: Detour | None = None
 ) -> tuple[HouseScene, Walk]:
     """The first house of the seed with a walk that sees every room, and that walk.
 
@@ -138,7 +139,9 @@ def make_house_and_walk(
         SimulationError: none of the seed's houses serves; names why the last one did not.
     """
     camera = options.camera_model()
-    walk_options = WalkOptions(duration_s=options.duration_s, still_s=options.still_s, turn=turn)
+    walk_options = WalkOptions(
+        duration_s=options.duration_s, still_s=options.still_s, detour=detour
+    )
     reason: SimulationError | None = None
     try:
         for house in draw_houses(options):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mono_hydra.errors import SimulationError
+from mono_hydra.simulation.detour import Detour, with_detour
 from mono_hydra.simulation.free_floor import FreeFloor
 from mono_hydra.simulation.gaze import PITCHES, YAWS, Attention, Visible, wrapped
 from mono_hydra.simulation.motion import KNOT_S, Motion
@@ -24,17 +25,7 @@ TILT_RATE = np.deg2rad(35.0)
 ACCELERATION_M_S2 = 0.7
 DOOR_NEAR_M = 0.7
 LOOK_AHEAD_M = 0.5
-TURN_SEARCH_S, TURN_RAMP_S = 4.0, 0.5
 MIN_DWELL_S, MAX_DWELL_S = 0.8, 14.0
-
-
-@dataclass(frozen=True)
-class Turn:
-    """A turn on the spot that interrupts the walk, or comes before it."""
-
-    at_share: float  # of the walk; done at the slowest moment near it; 0 = before everything
-    angle_rad: float
-    rate_rad_s: float
 
 
 @dataclass(frozen=True)
@@ -47,7 +38,7 @@ class WalkOptions:
     speed_m_s: float | None = None  # cruising; None: drawn from 0.7..0.9
     gait: bool = True
     tremor_deg: float = 0.35
-    turn: Turn | None = None
+    detour: Detour | None = None
 
     def limit_s(self, n_rooms: int) -> float:
         """The longest allowed walk."""
@@ -69,7 +60,7 @@ class Walk:
     motion: Motion
     stops: tuple[Stop, ...]
     planned_share_seen: float
-    turned_s: tuple[float, float] | None = None  # when the turn asked for happens
+    detour_s: tuple[float, float] | None = None  # when the detour asked for happens
 
 
 def plan_walk(
@@ -94,8 +85,8 @@ def plan_walk(
     control = _shaken(_eased(ticks, options.still_s), options, rng)
     control = _repaired(scene, control)
     span = None
-    if options.turn is not None:
-        control, span = _turned(control, options.turn)
+    if options.detour is not None:
+        control, span = with_detour(scene, camera, control, options.detour)
     return Walk(Motion(control), tuple(stops), attention.share_seen(), span)
 
 
@@ -410,28 +401,6 @@ def _shaken(control: F8, options: WalkOptions, rng: np.random.Generator) -> F8:
     shaken[:, 3:] += tremor
     shaken[:, 4] = np.clip(shaken[:, 4], np.deg2rad(-34.5), np.deg2rad(9.5))
     return shaken
-
-
-def _turned(control: F8, turn: Turn) -> tuple[F8, tuple[float, float]]:
-    """Insert a turn on the spot; returns the new control values and when it happens."""
-    speed = np.linalg.norm(np.diff(control[:, :3], axis=0), axis=1)
-    middle, reach = round(turn.at_share * len(control)), round(TURN_SEARCH_S / KNOT_S)
-    low = max(0, middle - reach)
-    near = speed[low : middle + reach] if turn.at_share else speed[:1]
-    k = low + int(np.argmin(near))
-    seconds = abs(turn.angle_rad) / turn.rate_rad_s + TURN_RAMP_S
-    n = round(seconds / KNOT_S)
-    # rates rise and fall over the ramps, so that the spline has no kink
-    rate = np.minimum(np.arange(1, n + 1), np.arange(n, 0, -1)) / (TURN_RAMP_S / KNOT_S)
-    rate = np.minimum(rate, 1.0)
-    yaw = turn.angle_rad * np.cumsum(rate) / rate.sum()
-    inserted = np.tile(control[k], (n, 1))
-    inserted[:, 3] += yaw
-    rest = control[k:].copy()
-    rest[:, 3] += turn.angle_rad
-    begin = max(0.0, (k - 2) * KNOT_S)
-    span = (round(begin, 3), round(begin + n * KNOT_S, 3))
-    return np.concatenate([control[:k], inserted, rest]), span
 
 
 def _repaired(scene: HouseScene, control: F8) -> F8:

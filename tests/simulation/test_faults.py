@@ -6,6 +6,7 @@ import csv
 import itertools
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,15 +16,16 @@ import yaml
 
 from mono_hydra.errors import SimulationError
 from mono_hydra.geometry.camera import camera_from_fov
+from mono_hydra.labels import load_label_space
 from mono_hydra.simulation.camera_effects import CameraEffects
 from mono_hydra.simulation.faults import (
     ELSEWHERE,
     FAULTS,
     check_fault,
+    detour_of,
     light_factor,
     person_before,
     span_of,
-    turn_of,
     with_fault,
 )
 from mono_hydra.simulation.generate import simulate
@@ -160,13 +162,36 @@ def test_a_hand_covers_the_picture_and_goes_again() -> None:
 def test_turns_come_when_they_are_named() -> None:
     scene = HouseScene(plain_house(1))
     for name, rate in (("pure_rotation_start", 80.0), ("blur", 200.0)):
-        options = WalkOptions(duration_s=20.0, still_s=0.0, turn=turn_of(name))
+        options = WalkOptions(duration_s=20.0, still_s=0.0, detour=detour_of(name))
         walk = plan_walk(scene, CAMERA, options, np.random.default_rng(0))
-        begin, end = span_of(name, walk.motion.duration_s, walk.turned_s)
+        begin, end = span_of(name, walk.motion.duration_s, walk.detour_s)
         within = walk.motion.camera(np.arange(begin + 0.6, end - 0.6, 0.05))
         assert np.ptp(within.T_world[:, :3, 3], axis=0).max() < 0.15
         speed = np.rad2deg(np.linalg.norm(within.rate_rad_s, axis=1))
         assert np.median(speed) == pytest.approx(rate, rel=0.15)
+
+
+def test_a_stare_shows_bare_wall_alone_and_the_walk_goes_on() -> None:
+    scene = HouseScene(plain_house(1))
+    plain = WalkOptions(duration_s=20.0)
+    staring = replace(plain, detour=detour_of("blank_wall"))
+    before = plan_walk(scene, CAMERA, plain, np.random.default_rng(0)).motion
+    walk = plan_walk(scene, CAMERA, staring, np.random.default_rng(0))
+    begin, end = span_of("blank_wall", walk.motion.duration_s, walk.detour_s)
+    assert end - begin == pytest.approx(3.0)
+    wall = load_label_space("nyu40").id_of("wall")
+    for stamp_s in np.arange(begin + 0.3, end - 0.2, 0.5):
+        T = walk.motion.camera(np.array([stamp_s])).T_world[0]
+        view = scene.view(T, CAMERA)
+        assert (view.labels == wall).all()
+        assert np.abs(view.depth_m - 0.45).max() < 0.1
+    dense = walk.motion.camera(np.arange(0.0, walk.motion.duration_s, 0.02))
+    assert scene.distance(dense.T_world[:, :3, 3]).min() > 0.24
+    assert np.linalg.norm(dense.acceleration_m_s2, axis=1).max() < 8.0
+    late = before.duration_s - 1.0
+    a = before.camera(np.array([late])).T_world[0]
+    b = walk.motion.camera(np.array([late + walk.motion.duration_s - before.duration_s])).T_world[0]
+    np.testing.assert_allclose(a, b, atol=1e-9)
 
 
 def test_somebody_before_the_lens_faces_the_camera() -> None:

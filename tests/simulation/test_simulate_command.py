@@ -48,7 +48,7 @@ def test_a_replay_has_its_own_rate_and_view(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        (["--fault", "blank_wall"], "not made yet"),
+        (["--fault", "stairs"], "not made yet"),
         (["--fault", "nonsense"], "drop_frames"),
         (["--people", "9"], "--people"),
         (["--jpeg", "5"], "--jpeg"),
