@@ -10,6 +10,7 @@ import logging
 from dataclasses import replace
 from typing import Protocol
 
+import cv2
 import numpy as np
 
 from mono_hydra.config import TrackingConfig
@@ -99,7 +100,8 @@ class FilterTracker:
         self.relocaliser.add(frame, metric, self._tie[0] @ T_world_camera)
 
     def warm_up(self) -> None:
-        """Compile or load the kernels."""
+        """Compile or load the kernels; OpenCV gets one thread, its others would wait."""
+        cv2.setNumThreads(1)
         self.filter.warm_up()
 
     def _take_depth(self, frame: Frame, prediction: Prediction) -> F8:

@@ -21,7 +21,7 @@ from mono_hydra.geometry import se3
 from mono_hydra.tracking import track_kernels as kernels
 from mono_hydra.tracking.filter_state import CLONE, CORE, POINT, FilterState
 from mono_hydra.tracking.track_store import UsedTracks
-from mono_hydra.tracking.updates import GATE_TAIL, update_from_rows
+from mono_hydra.tracking.updates import GATE_TAIL, correct_by_rows
 from mono_hydra.types import F8, I8, Bool
 
 MAX_START_SIGMA = 0.1  # of ln inverse depth: vaguer points are no small errors
@@ -94,9 +94,7 @@ def update_from_sights(
     z = np.where(good, z, 1.0)
     H = (view.H[:, :2] - (x[:, :2] / z[:, None])[:, :, None] * view.H[:, 2:]) / z[:, None, None]
     r = uv - x[:, :2] / z[:, None]
-    good &= _passes(state, H, r, np.full(r.shape, sigma))
-    _correct(state, H, r, np.full(r.shape, sigma), good)
-    return good
+    return _corrected(state, H, r, np.full(r.shape, sigma), good)
 
 
 def update_from_depths(
@@ -110,25 +108,25 @@ def update_from_depths(
     H = view.H[:, 2:] / z[:, None, None]
     H[:, :, CORE + CLONE * clone + 6] = 1.0
     r = (log_depth - np.log(z) - state.clone_scale[clone])[:, None]
-    good &= _passes(state, H, r, sigma[:, None])
-    _correct(state, H, r, sigma[:, None], good)
-    return int(good.sum())
+    return int(_corrected(state, H, r, sigma[:, None], good).sum())
 
 
-def _passes(state: FilterState, H: F8, r: F8, sigma: F8) -> Bool:
-    """Whether residuals (M, d) are within the gate, each by itself; H (M, d, n)."""
-    S = np.einsum("mdn,nk,mek->mde", H, state.P, H, optimize=True)
-    d = r.shape[1]
+def _corrected(state: FilterState, H: F8, r: F8, sigma: F8, good: Bool) -> Bool:
+    """Correct the state by residuals (M, d) that are within the gate, each judged by itself.
+
+    H (M, d, n), sigma (M, d); returns which of the `good` ones (M,) passed.
+    """
+    m, d = r.shape
+    rows = H.reshape(m * d, -1)
+    HP = rows @ state.P
+    S = np.matmul(HP.reshape(m, d, -1), H.transpose(0, 2, 1))
     S[:, np.arange(d), np.arange(d)] += sigma**2
     value = np.einsum("md,md->m", r, np.linalg.solve(S, r[:, :, None])[:, :, 0])
-    return np.asarray(value < _GATES[d])
-
-
-def _correct(state: FilterState, H: F8, r: F8, sigma: F8, good: Bool) -> None:
+    good = good & (value < _GATES[d])
     if good.any():
-        update_from_rows(
-            state, H[good].reshape(-1, H.shape[2]), r[good].ravel(), sigma[good].ravel()
-        )
+        used = np.repeat(good, d)
+        correct_by_rows(state, rows[used], HP[used], r[good].ravel(), sigma[good].ravel())
+    return np.asarray(good)
 
 
 def add_points(
@@ -198,13 +196,16 @@ def move_anchors(state: FilterState, old: int, new: int, T_body_camera: F8) -> N
     if not moved:
         return
     view = points_seen(state, np.array(moved), new, T_body_camera)
-    A = np.eye(len(state.P))
+    M = np.empty((len(moved), POINT, len(state.P)))
     for row, i in enumerate(moved):
         x = view.x[row]
         z = max(float(x[2]), kernels.MIN_Z_M)
         state.points[i] = x[0] / z, x[1] / z, 1.0 / z
-        at = state.first_point + POINT * i
-        A[at : at + POINT] = np.linalg.inv(_euclidean(state.points[i])[1]) @ view.H[row]
+        M[row] = np.linalg.inv(_euclidean(state.points[i])[1]) @ view.H[row]
         state.point_anchors[i] = state.clone_ids[new]
-    P = A @ state.P @ A.T
-    state.P = 0.5 * (P + P.T)
+    at = (state.first_point + POINT * np.array(moved)[:, None] + np.arange(POINT)).ravel()
+    rows = M.reshape(len(at), -1)
+    MP = rows @ state.P
+    own = MP @ rows.T
+    state.P[at], state.P[:, at] = MP, MP.T
+    state.P[np.ix_(at, at)] = 0.5 * (own + own.T)

@@ -87,7 +87,11 @@ def _apply_information(state: FilterState, A: F8, b: F8) -> None:
 
 def update_from_rows(state: FilterState, H: F8, r: F8, sigma: F8) -> None:
     """Kalman correction by rows H (M, n), residual r (M,) = measured - expected, sigma (M,)."""
-    HP = H @ state.P
+    correct_by_rows(state, H, H @ state.P, r, sigma)
+
+
+def correct_by_rows(state: FilterState, H: F8, HP: F8, r: F8, sigma: F8) -> None:
+    """The same with H P (M, n) at hand."""
     S = HP @ H.T + np.diag(sigma**2)
     K = np.linalg.solve(S, HP).T
     P = state.P - K @ HP
