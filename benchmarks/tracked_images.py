@@ -38,7 +38,7 @@ def on_images(args: argparse.Namespace) -> list[BenchmarkRun]:
     config = load_config((), tuple(args.settings))
     if args.half_real is not None:
         return [_one(_replay(args), None, args.perception, config)]
-    return [_one(_walk(s, args.fault), s, args.perception, config) for s in args.seeds or [0]]
+    return [_one(walk(s, args.fault), s, args.perception, config) for s in args.seeds or [0]]
 
 
 def at_rest(folder: Path, settings: list[str]) -> BenchmarkRun:
@@ -83,7 +83,7 @@ def at_rest(folder: Path, settings: list[str]) -> BenchmarkRun:
     return BenchmarkRun(sequence.info.name, scores)
 
 
-def _walk(seed: int, fault: str | None = None) -> Path:
+def walk(seed: int, fault: str | None = None) -> Path:
     """A flat seen by a moving camera; the flats of map_quality have no blur."""
     path = cache_folder() / (f"moving_flat_{seed}" + (f"_{fault}" if fault else ""))
     spoilt = ["--fault", fault] if fault else []
@@ -135,7 +135,7 @@ def ablate(args: argparse.Namespace) -> list[BenchmarkRun]:
     """Every variant on every seed: what a part of the filter is worth, and another estimator."""
     runs = []
     for seed in args.seeds or [0]:
-        path, scores = _walk(seed), dict[str, Any]()
+        path, scores = walk(seed), dict[str, Any]()
         recording = Recording()
         for name, settings in VARIANTS.items():
             config = load_config((), (*args.settings, *settings))

@@ -1,0 +1,124 @@
+"""How wrong tracks are: where the front end follows a corner to, against where it truly went.
+
+Walks through simulated flats with blur, rolling shutter, noise and JPEG. A track's first sight is
+taken as it is, with its true depth; in each later image its true place is known from the true poses.
+Errors are given by the age of the track: white noise would not grow with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Rows
+
+import numpy as np
+from harness import BenchmarkRun, finish, limits, make_parser, run_benchmark, say, summary_of
+from tracked_images import walk
+
+from mono_hydra.config import PerceptionConfig
+from mono_hydra.geometry import se3
+from mono_hydra.labels import load_label_space
+from mono_hydra.perception.given import GivenPredictor
+from mono_hydra.sequences.base import Sequence
+from mono_hydra.sequences.open_sequence import open_sequence
+from mono_hydra.tracking.depth_samples import depth_at
+from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
+from mono_hydra.tracking.inertial_filter import InertialFilter
+from mono_hydra.types import F8, ImuSamples
+
+AGES_S = (0.1, 0.2, 0.5, 1.0, 1.5, 2.0)
+MAX_HIDDEN = 0.05  # (true depth where it is followed to) / (of the point) - 1: beyond, it is hidden
+GROSS_PX = 5.0
+
+
+def main(argv: Rows[str]) -> int:
+    """Run and print one JSON object; exit 1 if a limit is not met."""
+    parser = make_parser("track_errors", __doc__)
+    parser.add_argument("--seconds", type=float, default=30.0, help="of each walk")
+    args = parser.parse_args(list(argv))
+    required = limits(args)
+    runs = []
+    for seed in args.seeds or [0]:
+        scores = scores_of(*errors_of(open_sequence(walk(seed)), args.seconds))
+        say(f"seed {seed}: {scores['track.rms_px.1.0s']:.2f} px after a second")
+        runs.append(BenchmarkRun(str(seed), scores, seed))
+    return finish(summary_of("track_errors", vars(args), runs, required))
+
+
+def errors_of(sequence: Sequence, seconds: float) -> tuple[F8, F8, F8]:
+    """Track (N,), age in seconds (N,) and error in pixels (N, 2) of all sights after the first."""
+    space = load_label_space(sequence.info.label_space)
+    truth = GivenPredictor(sequence.reference(), space, PerceptionConfig(), 640, use_labels=False)
+    stamps_s, poses = sequence.reference().trajectory()
+    imu, T_body_camera = sequence.imu(), sequence.info.T_body_camera
+    assert imu is not None
+    assert T_body_camera is not None
+    gyro, front_end = InertialFilter(T_body_camera), FrontEnd(FrontEndOptions())
+    given = 0
+    first: dict[int, tuple[float, F8]] = {}  # stamp and point in the world
+    rows: list[tuple[float, ...]] = []
+    last_s: float | None = None
+    for frame in sequence.frames():
+        if frame.stamp_s > stamps_s[0] + seconds:
+            break
+        until = int(np.searchsorted(imu.stamps_s, frame.stamp_s)) + 1
+        part, given = slice(given, until), until
+        samples = ImuSamples(imu.stamps_s[part], imu.gyro_rad_s[part], imu.accel_m_s2[part])
+        gyro.propagate(samples, frame.stamp_s)
+        R_old_new = None if last_s is None else gyro.rotation(last_s, frame.stamp_s)
+        last_s = frame.stamp_s
+        tracks = front_end.step(frame, R_old_new)
+        T = poses[int(np.abs(stamps_s - frame.stamp_s).argmin())]
+        prediction = truth.step(frame, T)
+        if prediction is None:
+            continue
+        depth_m, _ = depth_at(prediction, tracks.points)
+        rays = np.column_stack([tracks.points, np.ones(len(tracks.ids))])
+        for n, track in enumerate(tracks.ids.tolist()):
+            if track not in first:
+                if np.isfinite(depth_m[n]):
+                    point = se3.transform(T, (rays[n] * depth_m[n])[None])[0]
+                    first[track] = (frame.stamp_s, point)
+                continue
+            born_s, point = first[track]
+            x = se3.transform(se3.inverse(T), point[None])[0]
+            if x[2] < 0.1 or not abs(depth_m[n] / x[2] - 1.0) < MAX_HIDDEN:
+                continue
+            error = frame.camera.fx * (tracks.points[n] - x[:2] / x[2])
+            rows.append((track, frame.stamp_s - born_s, *error))
+    table = np.array(rows).reshape(-1, 4)
+    return table[:, 0], table[:, 1], table[:, 2:]
+
+
+def scores_of(track: F8, age_s: F8, error_px: F8) -> dict[str, float]:
+    """Root mean square by age, of one coordinate; gross errors are left out and counted."""
+    gross = np.abs(error_px).max(axis=1) > GROSS_PX
+    scores = {"track.sights": float(len(track)), "track.gross_share": float(gross.mean())}
+    for age in AGES_S:
+        near = np.abs(age_s - age) < 0.05
+        kept = error_px[near & ~gross]
+        scores[f"track.rms_px.{age}s"] = float(np.sqrt(np.mean(kept**2)))
+        scores[f"track.median_px.{age}s"] = float(np.median(np.abs(kept)))
+    return scores | _persistence(track, age_s, error_px, gross)
+
+
+def _persistence(track: F8, age_s: F8, error_px: F8, gross: F8) -> dict[str, float]:
+    """Correlation of the errors of one track at two sights, by the time between them."""
+    order = np.lexsort((age_s, track))
+    track, age_s, error_px, gross = track[order], age_s[order], error_px[order], gross[order]
+    scores = {}
+    for apart in (0.1, 0.5, 1.0):
+        products, squares = [], []
+        for k in range(1, 40):
+            later, sooner = slice(k, None), slice(None, -k)
+            pair = (track[later] == track[sooner]) & ~gross[later] & ~gross[sooner]
+            pair &= np.abs(age_s[later] - age_s[sooner] - apart) < 0.03
+            one, other = error_px[later][pair], error_px[sooner][pair]
+            products.append((one * other).ravel())
+            squares.append((0.5 * (one**2 + other**2)).ravel())
+        scores[f"track.correlation.{apart}s"] = float(
+            np.concatenate(products).sum() / max(np.concatenate(squares).sum(), 1e-12)
+        )
+    return scores
+
+
+if __name__ == "__main__":
+    run_benchmark(main)
