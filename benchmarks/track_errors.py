@@ -1,7 +1,7 @@
 """How wrong tracks are: where the front end follows a corner to, against where it truly went.
 
 Walks through simulated flats with blur, rolling shutter, noise and JPEG. A track's first sight is
-taken as it is, with its true depth; in each later image its true place is known from the true poses.
+taken as it is, with its true depth; its place in each later image is known from the true poses.
 Errors are given by the age of the track: white noise would not grow with it.
 """
 
