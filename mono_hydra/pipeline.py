@@ -49,6 +49,10 @@ class Tracker(Protocol):
         """See what was predicted of the newest frame."""
         ...
 
+    def refined(self) -> dict[int, F8]:
+        """T_world_camera (4, 4) by frame index, where it is better known now than it was then."""
+        ...
+
 
 class Predictor(Protocol):
     """Gives depth and labels of a keyframe."""
@@ -128,6 +132,7 @@ class Pipeline:
         self.lost = Counter[str]()  # frames and keyframes that did not reach the map, by reason
         self._trajectory: list[tuple[float, F8]] = []
         self._moved: list[MovedKeyframe] = []
+        self._id_of_frame: dict[int, int] = {}
 
     def run(self, frames: Iterable[Frame]) -> None:
         """Process all frames; observers see each step."""
@@ -162,7 +167,9 @@ class Pipeline:
             prediction = aligner.step(prediction, tracked)
         timer.lap("alignment")
         keyframe = self.keyframes.add(frame, prediction, tracked)
+        self._id_of_frame[frame.index] = keyframe.id
         timer.lap("keyframe")
+        self._take_refined()
         moved, self._moved = self._moved, []
         changed_blocks = self.volume.step(keyframe, moved, self.keyframes.get)
         timer.lap("fusion")
@@ -171,6 +178,11 @@ class Pipeline:
         graph = self.graph.step(keyframe, moved, self.keyframes.get, changed_mesh)
         timer.lap("graph")
         return Step(frame, tracked, keyframe, prediction, changed_mesh, graph, timer.ms)
+
+    def _take_refined(self) -> None:
+        """Fuse afresh, in this step, keyframes whose poses the tracker has made better."""
+        refined = self.tracker.refined().items()
+        self.correct({self._id_of_frame[i]: T for i, T in refined if i in self._id_of_frame})
 
     def correct(self, poses: dict[int, F8]) -> None:
         """Replace poses of stored keyframes; the next step fuses afresh what they touched.

@@ -78,6 +78,7 @@ class FilterTracker:
         self._tie: tuple[F8, F8] | None = (np.eye(4), np.zeros((6, 6)))  # T_map_world, covariance
         self._tie_tried_s = self._seen_s = -np.inf
         self._has_keyframes = False
+        self._keyframe_of_stamp: dict[float, int] = {}  # of clones in the window: frame indices
         self._at_keyframe: tuple[FeatureTracks, F8] | None = None  # its tracks, R_world_camera
 
     def observe(self, frame: Frame, prediction: Prediction) -> None:
@@ -91,6 +92,8 @@ class FilterTracker:
         if estimate is None or self._tie is None:
             return
         self._has_keyframes = True
+        if self.filter.state is not None and self.filter.state.clone_stamps_s:
+            self._keyframe_of_stamp[self.filter.state.clone_stamps_s[-1]] = frame.index
         self.filter.pin()
         T_world_camera = estimate.T_world_body @ self.filter.T_body_camera
         self._at_keyframe = (self.filter.newest_tracks, T_world_camera[:3, :3])
@@ -98,6 +101,16 @@ class FilterTracker:
             prediction, depth_m=prediction.depth_m * np.float32(np.exp(-estimate.log_scale))
         )
         self.relocaliser.add(frame, metric, self._tie[0] @ T_world_camera)
+
+    def refined(self) -> dict[int, F8]:
+        """Last poses T_map_camera (4, 4) of keyframes, by frame index, that left the window."""
+        poses = {}
+        while self.filter.retired:
+            stamp_s, T_world_body = self.filter.retired.popleft()
+            index = self._keyframe_of_stamp.pop(stamp_s, None)
+            if index is not None and self._tie is not None:
+                poses[index] = self._tie[0] @ T_world_body @ self.filter.T_body_camera
+        return poses
 
     def warm_up(self) -> None:
         """Compile or load the kernels; OpenCV gets one thread, its others would wait."""
@@ -203,6 +216,7 @@ class FilterTracker:
         self.filter = InertialFilter(lost.T_body_camera, lost.options)
         self.filter.n_stamps_dropped = lost.n_stamps_dropped
         self._at_keyframe = None
+        self._keyframe_of_stamp.clear()
         if self._has_keyframes:
             self._tie = None
             self.relocaliser.forget_candidate()

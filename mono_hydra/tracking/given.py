@@ -49,6 +49,10 @@ class GivenTracker:
     def observe(self, frame: Frame, prediction: Prediction) -> None:
         """Nothing: the poses are given."""
 
+    def refined(self) -> dict[int, F8]:
+        """Nothing: given poses stay as they are."""
+        return {}
+
     def _pose(self, frame: Frame) -> F8 | None:
         if len(self._stamps_s) == 0:
             return None

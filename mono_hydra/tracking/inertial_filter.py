@@ -133,6 +133,8 @@ class InertialFilter:
         self._n_tracks = 0
         self._usual_depth_m = 3.0
         self.newest_tracks = FeatureTracks(np.zeros(0, np.int64), np.zeros((0, 2)))
+        # stamps and last T_world_body of clones that left the window; whoever reads empties it
+        self.retired = deque[tuple[float, F8]](maxlen=100)
 
     def propagate(self, imu: ImuSamples, stamp_s: float) -> None:
         """Take in samples and move the state to `stamp_s`; a stamp in the past moves nothing."""
@@ -419,6 +421,8 @@ class InertialFilter:
         self._tracks.forget_ended(tracks.ids.tolist())
         if leaving is not None:
             clone_id = state.clone_ids[leaving]
+            T_last = se3.from_rt(state.clone_R[leaving], state.clone_p[leaving])
+            self.retired.append((state.clone_stamps_s[leaving], T_last))
             move_anchors(state, leaving, len(state.clone_ids) - 1, self.T_body_camera)
             state.drop_clone(leaving)
             self._tracks.forget_clone(clone_id)

@@ -5,7 +5,8 @@ points of predicted depth, which keep its window near enough to the truth for it
 constant velocity alone (3 m/s2/sqrt(Hz)) is off by half a metre before the first track ends. Scale
 comes from predicted depth and is not estimated: without inertial samples the map's scale and the
 depth's are one direction that nothing observes, and a filter that moved it would believe itself.
-Its error is a consider parameter of the covariance (Schmidt 1966).
+Its error is a consider parameter of the covariance (Schmidt 1966). Floors and ceilings of keyframes
+hold roll and pitch.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from mono_hydra.tracking.imu import ImuModel
 from mono_hydra.tracking.inertial_filter import FilterOptions
 from mono_hydra.tracking.rest import upright
 from mono_hydra.tracking.track_store import FeatureTracks
+from mono_hydra.tracking.updates import update_from_rows
 from mono_hydra.types import F8, Frame, Prediction, SequenceInfo, TrackedPose
 
 # of a step against points of predicted depth; the filter uses the same tracks once more, so these
@@ -44,6 +46,10 @@ LEVEL_CAMERA: F8 = np.array([0.0, -1.0, 0.0])  # up in a camera that is held lev
 MAX_TILT_RAD = 1.0  # of a camera as people hold it
 MIN_UP_PIXELS = 300
 UP_ROUNDS, UP_TOLERANCE = 5, 0.25  # rad
+# of the vertical in one keyframe: keyframes of one room repeat the error of its normals, so it is
+# several times what a single one errs by
+UP_SIGMA, MAX_UP_SURPRISE_RAD = 0.1, 0.35
+TILT_SIGMA, UNSEEN_TILT_SIGMA = 0.03, 0.15  # of the first image: with a floor in it, and without
 
 
 @dataclass(frozen=True)
@@ -132,11 +138,13 @@ class VisualTracker(FilterTracker):
         if prediction is None:
             return
         up = up_in_camera(prediction, self.options.level_ids)
-        R_world_camera = upright(up)
+        R_world_camera = upright(LEVEL_CAMERA if up is None else up)
         forward = R_world_camera @ np.array([0.0, 0.0, 1.0])
         heading = np.array([0.0, 0.0, -np.arctan2(forward[1], forward[0])])
         sigma = np.full(CORE, 1e-6)
-        sigma[TH], sigma[DP] = 1e-3, 1e-3  # every step sets the velocity's anew
+        tilt_sigma = UNSEEN_TILT_SIGMA if up is None else TILT_SIGMA
+        # every step sets the velocity's anew
+        sigma[TH], sigma[DP] = (tilt_sigma, tilt_sigma, 1e-3), 1e-3
         state = FilterState(
             frame.stamp_s, se3.exp_so3(heading) @ R_world_camera, np.diag(sigma**2), 0.0
         )
@@ -145,9 +153,22 @@ class VisualTracker(FilterTracker):
 
     def _take_depth(self, frame: Frame, prediction: Prediction) -> F8:
         """The same depth is what the next images are compared with."""
+        self._take_up(prediction)
         depth_m = super()._take_depth(frame, prediction)
         self._reference.set(self.filter.newest_tracks, depth_m)
         return depth_m
+
+    def _take_up(self, prediction: Prediction) -> None:
+        """Floors and ceilings keep roll and pitch from drifting away."""
+        state = self.filter.state
+        assert state is not None
+        believed = state.R[2]  # up in the camera's axes
+        up = up_in_camera(prediction, self.options.level_ids, believed)
+        if up is None or up @ believed < np.cos(MAX_UP_SURPRISE_RAD):
+            return
+        H, r = np.zeros((3, len(state.P))), up - believed
+        H[:, TH] = state.R.T @ se3.hat(np.array([0.0, 0.0, 1.0]))
+        update_from_rows(state, H, r, np.full(3, UP_SIGMA))
 
     def _move(self, stamp_s: float, tracks: FeatureTracks) -> None:
         """Predict the pose: by points of predicted depth, else by the last step."""
@@ -240,23 +261,24 @@ class ScaleDrift:
         self._last = (stamp_s, position_m.copy())
 
 
-def up_in_camera(prediction: Prediction, level_ids: frozenset[int]) -> F8:
-    """(3,) unit vector that points up, from normals of level surfaces; of a level camera if few.
+def up_in_camera(
+    prediction: Prediction, level_ids: frozenset[int], about: F8 = LEVEL_CAMERA
+) -> F8 | None:
+    """(3,) unit vector that points up, from normals of level surfaces; None with few of them.
 
-    Normals that lie nearer than `MAX_TILT_RAD` to a level camera's up, or its opposite for
-    ceilings, are averaged, those far from the mean left out.
+    Normals that lie nearer than `MAX_TILT_RAD` to `about` (3,), or its opposite for ceilings, are
+    averaged, those far from the mean left out.
     """
     if prediction.normals is None or not level_ids:
-        return LEVEL_CAMERA
+        return None
     seen = np.isin(prediction.labels, sorted(level_ids)) & (prediction.depth_m > 0.0)
     normals = prediction.normals[seen].astype(np.float64)
-    normals = normals * np.where(normals @ LEVEL_CAMERA < 0.0, -1.0, 1.0)[:, None]
-    up = LEVEL_CAMERA
-    tolerance = MAX_TILT_RAD
+    normals = normals * np.where(normals @ about < 0.0, -1.0, 1.0)[:, None]
+    up, tolerance = about, MAX_TILT_RAD
     for _ in range(UP_ROUNDS):
         near = normals[normals @ up > np.cos(tolerance)]
         if len(near) < MIN_UP_PIXELS:
-            return up
+            return None
         mean = near.mean(axis=0)
         up = mean / np.linalg.norm(mean)
         tolerance = max(0.5 * tolerance, UP_TOLERANCE)

@@ -152,6 +152,32 @@ def test_steps_from_keyframe_to_keyframe_carry_covariances_that_hold(wall: U1) -
     assert 0.02 < np.mean(values) < 3.0
 
 
+def test_keyframes_that_leave_the_window_are_better_known_than_at_first(wall: U1) -> None:
+    path, source = strafing(), Known()
+    tracker = inertial(path, source)
+    refined: dict[int, F8] = {}
+    first, truth = {}, {}
+    for k, stamp_s in enumerate(np.arange(0.0, END_S, 1.0 / RATE_HZ)):
+        T = path.camera(np.array([stamp_s])).T_world[0]
+        frame, source.prediction = view(wall, T, float(stamp_s), k)
+        tracked = tracker.step(frame)
+        if tracked is not None and k % KEYFRAME_EVERY == 0:
+            first[k], truth[k] = tracked, T
+            tracker.observe(frame, source.prediction)
+        refined |= tracker.refined()
+    moving = [k for k in sorted(refined) if k > 2.0 * RATE_HZ]
+    assert len(moving) > 12
+    start = min(first)
+    T_truth_map = truth[start] @ se3.inverse(first[start].T_world_camera)
+
+    def error_of(T_map_camera: F8, k: int) -> float:
+        return float(np.linalg.norm((T_truth_map @ T_map_camera - truth[k])[:3, 3]))
+
+    before = np.mean([error_of(first[k].T_world_camera, k) for k in moving])
+    after = np.mean([error_of(refined[k], k) for k in moving])
+    assert after < before
+
+
 def test_health_says_how_the_tracks_fare(wall: U1) -> None:
     path, source = strafing(), Known()
     tracker = inertial(path, source)

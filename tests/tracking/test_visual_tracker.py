@@ -12,9 +12,11 @@ from mono_hydra.tracking.visual_tracker import (
     LEVEL_CAMERA,
     DepthReference,
     ScaleDrift,
+    VisualOptions,
+    VisualTracker,
     up_in_camera,
 )
-from mono_hydra.types import F8, Camera, Prediction
+from mono_hydra.types import F8, Camera, Frame, Prediction
 
 
 def seen(points: F8) -> FeatureTracks:
@@ -111,7 +113,31 @@ def test_up_is_seen_on_floors_and_ceilings() -> None:
     normals[:6] = [1.0, 0.0, 0.0]  # a wall that is called floor
     normals /= np.linalg.norm(normals, axis=2, keepdims=True)
     found = up_in_camera(prediction(normals, 2), frozenset({2, 22}))
+    assert found is not None
     assert np.degrees(np.arccos(found @ up)) < 1.0
-    np.testing.assert_array_equal(
-        up_in_camera(prediction(normals, 1), frozenset({2, 22})), LEVEL_CAMERA
-    )
+    assert up_in_camera(prediction(normals, 1), frozenset({2, 22})) is None
+
+
+def test_a_floor_draws_a_tilted_camera_upright_and_leaves_its_heading() -> None:
+    class Seen:
+        """A floor ahead of a level camera."""
+
+        def step(self, frame: Frame, T_world_camera: F8) -> Prediction:
+            return prediction(np.broadcast_to(LEVEL_CAMERA, (30, 40, 3)), 2)
+
+    tracker = VisualTracker(Seen(), VisualOptions(level_ids=frozenset({2})))
+    rgb = np.zeros((30, 40, 3), np.uint8)
+    frame = Frame(0, 0.0, rgb, Camera(40, 30, 100.0, 100.0, 20.0, 15.0))
+    assert tracker.step(frame) is not None
+    state = tracker.filter.state
+    assert state is not None
+    state.P[:3, :3] += 0.05**2 * np.eye(3)
+    level, tilt = state.R.copy(), se3.exp_so3(np.array([0.06, -0.04, 0.0]))
+    state.R = tilt @ state.R
+    before = state.R.copy()
+    for _ in range(30):
+        tracker.observe(frame, Seen().step(frame, np.eye(4)))
+    off = np.arccos(state.R[2] @ level[2])
+    assert off < 0.3 * np.arccos(before[2] @ level[2])
+    turned = se3.log_so3(state.R @ before.T)
+    assert abs(turned[2]) < 1e-3
