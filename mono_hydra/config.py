@@ -65,6 +65,7 @@ class TrackingConfig(Section):
     use_rest: bool = True  # zero velocity where images and IMU say that nothing moves
     use_masks: bool = True  # no tracks on what moves by itself
     time_offset_s: float | None = None  # t_imu = t_image + offset; null: as recorded
+    readout_s: float | None = Field(default=None, ge=0.0, lt=1.0)  # first to last row; as recorded
 
 
 class MappingConfig(Section):

@@ -227,6 +227,7 @@ class SequenceInfo:
     up_world: tuple[float, float, float] | None = None  # unit vector in the set's world, if stated
     T_body_camera: F8 | None = field(default=None, compare=False)
     imu: ImuCard | None = None  # None: nothing is stated
+    readout_s: float = 0.0  # from the first to the last row of an image; 0: all at once
     stand_in: bool = False
 
 

@@ -60,6 +60,7 @@ class SimulatedSequence:
             up_world=WORLD_UP,
             T_body_camera=_matrix(self.path, card.get("T_body_camera")),
             imu=None if imu is None else imu_card_of(card.get("imu")),
+            readout_s=_readout_s(self.path, card),
             stand_in=bool(card.get("stand_in", False)),
         )
         files = [FileFrame(stamp, self.path / name) for stamp, name in self._images]
@@ -167,3 +168,13 @@ def _imu(path: Path) -> ImuSamples | None:
     if rows.shape[1] != 7:
         raise DatasetError(f"{path}: needs 7 columns stamp_s,wx,wy,wz,ax,ay,az")
     return ImuSamples(rows[:, 0], rows[:, 1:4], rows[:, 4:7])
+
+
+def _readout_s(path: Path, card: dict[str, Any]) -> float:
+    try:
+        readout_s = float(card.get("readout_s", 0.0))
+    except (TypeError, ValueError):
+        readout_s = float("nan")
+    if not 0.0 <= readout_s < 1.0:
+        raise DatasetError(f"{path}/sequence.yaml: readout_s must be seconds from 0 to 1")
+    return readout_s

@@ -227,6 +227,7 @@ def _write_sensors(
         "frames": n_frames,
         "rate_hz": options.rate_hz,
         "camera": camera_record(camera),
+        "readout_s": options.effects.readout_s,
         "T_body_camera": [[float(round(x, 12)) for x in row] for row in journey.T_body_camera],
         "imu": {
             "rate_hz": journey.imu_rate_hz,

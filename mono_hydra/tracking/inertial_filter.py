@@ -131,7 +131,7 @@ class InertialFilter:
         self._gap = self._has_paused = False
         self._last_bad_s = -np.inf
         self._n_tracks = 0
-        self._usual_depth_m = 3.0
+        self.usual_depth_m = 3.0  # of what was last predicted
         self.newest_tracks = FeatureTracks(np.zeros(0, np.int64), np.zeros((0, 2)))
         # stamps and last T_world_body of clones that left the window; whoever reads empties it
         self.retired = deque[tuple[float, F8]](maxlen=100)
@@ -198,7 +198,7 @@ class InertialFilter:
         good &= (depth_m > near) & (depth_m < far)
         if good.any():
             metric_m = depth_m[good] * np.exp(-state.clone_scale[index])
-            self._usual_depth_m = float(np.median(metric_m))
+            self.usual_depth_m = float(np.median(metric_m))
         sigma = np.maximum(depth_sigma, o.depth_sigma_floor)
         if not good.any():
             return 0
@@ -413,7 +413,7 @@ class InertialFilter:
         used = self._tracks.take(ids, o.max_tracks)
         self.last_update = update_from_tracks(
             state, used, self.T_body_camera, o.sigma_px / o.focal_px,
-            max_relative=o.max_relative_depth, usual_depth_m=self._usual_depth_m,
+            max_relative=o.max_relative_depth, usual_depth_m=self.usual_depth_m,
         )  # fmt: skip
         if self.last_update.dof:
             self.nis.append((self.last_update.nis, self.last_update.dof))

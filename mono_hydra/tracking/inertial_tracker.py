@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from mono_hydra.tracking.imu import ImuModel
 from mono_hydra.tracking.inertial_filter import FilterOptions
 from mono_hydra.tracking.moving_start import StartLimits, StartWindow, moving_start
 from mono_hydra.tracking.rest import MAX_FLOW, common_flow_px
+from mono_hydra.tracking.rolling_shutter import at_the_stamp, camera_motion, row_delay_s
 from mono_hydra.tracking.track_store import FeatureTracks
 from mono_hydra.types import F8, Frame, ImuSamples, SequenceInfo, TrackedPose
 
@@ -46,6 +47,7 @@ class TrackerOptions:
     front_end: FrontEndOptions = field(default_factory=FrontEndOptions)
     start: StartLimits = field(default_factory=StartLimits)
     time_offset_s: float = 0.0  # t_imu = t_image + offset
+    readout_s: float = 0.0  # from the first to the last row of an image
     dynamic_ids: frozenset[int] = frozenset()  # labels of things that move by themselves
 
 
@@ -84,6 +86,7 @@ def tracker_options(
         front_end=FrontEndOptions(n_tracks=config.n_tracks),
         start=StartLimits(scale_sigma=scale_sigma),
         time_offset_s=offset_s,
+        readout_s=info.readout_s if config.readout_s is None else config.readout_s,
         dynamic_ids=dynamic_ids if config.use_masks else frozenset(),
     )
 
@@ -122,12 +125,26 @@ class InertialTracker(FilterTracker):
         if self._last_s is not None and stamp_s - self._last_s > longest_s:
             self.front_end.forget()  # what flow finds after such a pause is often something else
         self._last_s = stamp_s
-        tracks = self.front_end.step(frame, R_old_new, self._moving)
+        tracks = self._at_stamp(frame, self.front_end.step(frame, R_old_new, self._moving), stamp_s)
         self._notice_cut(frame, R_old_new)
         self.filter.add_frame(stamp_s, tracks)
         if self.filter.condition == "initialising":
             self._try_to_start(frame, stamp_s, tracks)
         return self._answer(frame)
+
+    def _at_stamp(self, frame: Frame, tracks: FeatureTracks, stamp_s: float) -> FeatureTracks:
+        """Tracks as a camera had seen them that reads all rows at once."""
+        readout_s = self.options.readout_s
+        if readout_s == 0.0 or len(tracks.ids) == 0:
+            return tracks
+        state, T_bc = self.filter.state, self.filter.T_body_camera
+        bias = np.zeros(3) if state is None else state.gyro_bias
+        rate = self.filter.steps(stamp_s - 0.5 * readout_s, stamp_s).gyro_rad_s.mean(axis=0) - bias
+        R, v = (np.eye(3), np.zeros(3)) if state is None else (state.R, state.v)
+        turn, velocity = camera_motion(rate, v, R, T_bc)
+        row_s = row_delay_s(self.front_end.pixels[:, 1], frame.camera.height, readout_s)
+        points = at_the_stamp(tracks.points, row_s, turn, velocity, self.filter.usual_depth_m)
+        return replace(tracks, points=points)
 
     def _samples_until(self, stamp_s: float) -> ImuSamples:
         # one sample more: the stretch up to the stamp is interpolated
