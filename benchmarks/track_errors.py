@@ -2,12 +2,14 @@
 
 Walks through simulated flats with blur, rolling shutter, noise and JPEG. A track's first sight is
 taken as it is, with its true depth; its place in each later image is known from the true poses.
-Errors are given by the age of the track: white noise would not grow with it.
+What the gyroscope says of a rolling shutter is taken out. Errors are given by the age of the track:
+white noise would not grow with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence as Rows
+from dataclasses import replace
 
 import numpy as np
 from harness import BenchmarkRun, finish, limits, make_parser, run_benchmark, say, summary_of
@@ -22,6 +24,7 @@ from mono_hydra.sequences.open_sequence import open_sequence
 from mono_hydra.tracking.depth_samples import depth_at
 from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
 from mono_hydra.tracking.inertial_filter import InertialFilter
+from mono_hydra.tracking.rolling_shutter import at_the_stamp, row_delay_s
 from mono_hydra.types import F8, ImuSamples
 
 AGES_S = (0.1, 0.2, 0.5, 1.0, 1.5, 2.0)
@@ -66,6 +69,14 @@ def errors_of(sequence: Sequence, seconds: float) -> tuple[F8, F8, F8]:
         R_old_new = None if last_s is None else gyro.rotation(last_s, frame.stamp_s)
         last_s = frame.stamp_s
         tracks = front_end.step(frame, R_old_new)
+        if sequence.info.readout_s and len(tracks.ids):
+            rate = gyro.steps(frame.stamp_s - 0.005, frame.stamp_s).gyro_rad_s.mean(axis=0)
+            row_s = row_delay_s(
+                front_end.pixels[:, 1], frame.camera.height, sequence.info.readout_s
+            )
+            turn = T_body_camera[:3, :3].T @ rate
+            points = at_the_stamp(tracks.points, row_s, turn, np.zeros(3), 1.0)
+            tracks = replace(tracks, points=points)
         T = poses[int(np.abs(stamps_s - frame.stamp_s).argmin())]
         prediction = truth.step(frame, T)
         if prediction is None:

@@ -22,7 +22,7 @@ from mono_hydra.labels import load_label_space
 from mono_hydra.mapping.keyframes import KeyframePolicy
 from mono_hydra.sequences.base import Sequence
 from mono_hydra.sequences.open_sequence import open_sequence
-from mono_hydra.simulation.generate import cache_folder
+from mono_hydra.simulation.generate import cache_folder, demo_sequence
 from mono_hydra.tracking.filter_state import FilterState
 from mono_hydra.tracking.inertial_filter import InertialFilter
 from mono_hydra.tracking.inertial_tracker import InertialTracker, tracker_options
@@ -38,7 +38,9 @@ def on_images(args: argparse.Namespace) -> list[BenchmarkRun]:
     config = load_config((), tuple(args.settings))
     if args.half_real is not None:
         return [_one(_replay(args), None, args.perception, config)]
-    return [_one(walk(s, args.fault), s, args.perception, config) for s in args.seeds or [0]]
+    runs = [_one(demo_sequence(), None, args.perception, config)] if args.demo else []
+    seeds = args.seeds or ([] if args.demo else [0])
+    return runs + [_one(walk(s, args.fault), s, args.perception, config) for s in seeds]
 
 
 def at_rest(folder: Path, settings: list[str]) -> BenchmarkRun:

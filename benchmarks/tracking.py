@@ -70,6 +70,7 @@ def main(argv: Rows[str]) -> int:
     kind.add_argument("--half-real", type=Path, metavar="DIR", help="EuRoC or TUM-VI recording")
     kind.add_argument("--ablate", action="store_true", help="parts left out, and GTSAM beside it")
     kind.add_argument("--rest", type=Path, metavar="DIR", help="recording of a device at rest")
+    parser.add_argument("--demo", action="store_true", help="the demo first")
     parser.add_argument("--fault", metavar="NAME", help="one of simulate.py's, in every walk")
     parser.add_argument("--perception", choices=("truth", "m2h"), default="m2h")
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")
