@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 
 from mono_hydra.config import TrackingConfig
-from mono_hydra.geometry import se3
 from mono_hydra.tracking.depth_samples import depth_at, moving_mask
 from mono_hydra.tracking.filter_state import moved_covariance
 from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
@@ -39,7 +38,7 @@ logger = logging.getLogger(__name__)
 SIGMA_FOCAL_PX = 460.0  # the focal length that `tracking.sigma_px` is stated for
 TIE_INTERVAL_S = 0.25  # between attempts to find the map again
 MIN_CUT_TRACKS, MAX_CUT_SHARE = 40, 0.1  # before and after; of them that may be kept
-MAX_CUT_INTERVAL_S, MAX_CUT_TURN = 0.2, 0.2  # between two pictures; of the picture's width
+MAX_CUT_INTERVAL_S, MAX_CUT_LIKENESS = 0.2, 0.6  # between two pictures
 
 
 class DepthSource(Protocol):
@@ -77,6 +76,7 @@ class FilterTracker:
         self._moving: Bool | None = None
         self._tie: tuple[F8, F8] | None = (np.eye(4), np.zeros((6, 6)))  # T_map_world, covariance
         self._tie_tried_s = self._seen_s = -np.inf
+        self._is_well = False
         self._has_keyframes = False
         self._keyframe_of_stamp: dict[float, int] = {}  # of clones in the window: frame indices
         self._at_keyframe: tuple[FeatureTracks, F8] | None = None  # its tracks, R_world_camera
@@ -132,23 +132,23 @@ class FilterTracker:
         self.filter.n_stamps_dropped += 1
         return True
 
-    def _notice_cut(self, frame: Frame, R_old_new: F8 | None) -> None:
+    def _notice_cut(self, frame: Frame) -> None:
         """A picture that shares nothing with the one just before it was taken elsewhere.
 
-        Not so after a fast turn, a pause, or a picture that shows nothing to follow.
+        Not so where tracks were failing already, after a pause, or if the pictures look alike.
         """
         seen = self.front_end.health
         interval_s = frame.stamp_s - self._seen_s
+        was_well, self._is_well = self._is_well, seen.n_consistent > 0.5 * max(seen.n_before, 1)
         self._seen_s = frame.stamp_s
-        if seen.n_before < MIN_CUT_TRACKS or seen.n_new < MIN_CUT_TRACKS:
-            return
-        if seen.n_consistent > MAX_CUT_SHARE * seen.n_before or interval_s > MAX_CUT_INTERVAL_S:
-            return
-        if R_old_new is not None:
-            turn_px = frame.camera.fx * float(np.linalg.norm(se3.log_so3(R_old_new)))
-            if turn_px > MAX_CUT_TURN * frame.camera.width:
-                return
-        self.filter.lose("the picture jumped to another place")
+        if (
+            was_well
+            and min(seen.n_before, seen.n_new) >= MIN_CUT_TRACKS
+            and seen.n_consistent <= MAX_CUT_SHARE * seen.n_before
+            and interval_s <= MAX_CUT_INTERVAL_S
+            and seen.likeness < MAX_CUT_LIKENESS
+        ):
+            self.filter.lose("the picture jumped to another place")
 
     def _answer(self, frame: Frame) -> TrackedPose | None:
         """The pose of the newest frame in the map; None while there is none."""

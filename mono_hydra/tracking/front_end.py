@@ -23,6 +23,7 @@ FLOW_TERMINATION = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.03)
 EQUALISE_BELOW = 40.0  # mean grey value, or four standard deviations: then CLAHE
 BORDER_PX = 4.0
 MIN_ESSENTIAL = 15  # tracks
+LOOK_BELOW = 0.3  # share of the tracks that is left: images are compared as a whole
 _ANY_FOCAL_PX = 500.0
 
 
@@ -38,6 +39,7 @@ class FrontEndOptions:
     levels: int = 3
     max_backward_px: float = 0.7
     corner_quality: float = 0.01  # of the best corner in the image
+    min_corner_ratio: float = 0.1  # of the structure tensor's eigenvalues; what is less is an edge
     ransac_px: float = 1.5
     ransac_trials: int = 100
     mask_margin_px: int = 8
@@ -52,6 +54,7 @@ class FrontEndHealth:
     n_followed: int  # by flow, forward and backward
     n_consistent: int  # with one rigid motion, outside the mask
     n_new: int
+    likeness: float = 1.0  # of the image and the one before, looked at where few tracks are left
 
 
 class FrontEnd:
@@ -96,10 +99,13 @@ class FrontEnd:
             old_rays = self._follow(self._grey, grey, frame.camera, R_old_new)
             n_followed = len(old_rays)
             n_consistent = self._drop_outliers(old_rays, frame.camera, R_old_new, moving)
+        like = 1.0
+        if self._grey is not None and n_consistent < LOOK_BELOW * n_before:
+            like = likeness(self._grey, grey)
         self._grey = grey
         n_new = self._refill(grey, frame.camera, moving) if self._is_thin() else 0
         self._n_frames += 1
-        self.health = FrontEndHealth(n_before, n_followed, n_consistent, n_new)
+        self.health = FrontEndHealth(n_before, n_followed, n_consistent, n_new, like)
         return FeatureTracks(self._ids.copy(), self._rays[:, :2].copy())
 
     def _grey_of(self, rgb: U1) -> U1:
@@ -179,19 +185,42 @@ class FrontEnd:
             cv2.circle(free, (x, y), spacing, 0, -1)
         if moving is not None:
             free[np.asarray(moving)] = 0
-        corners = cv2.goodFeaturesToTrack(
-            grey, o.n_tracks - len(self._ids), o.corner_quality, spacing, mask=free
-        )
+        wanted = o.n_tracks - len(self._ids)
+        corners = cv2.goodFeaturesToTrack(grey, 2 * wanted, o.corner_quality, spacing, mask=free)
         if corners is None:
             return 0
         pixels = np.asarray(corners, np.float64).reshape(-1, 2)
         pixels = pixels[_inside(pixels, camera, BORDER_PX)]
+        pixels = pixels[corner_ratio(grey, pixels, o.window_px) > o.min_corner_ratio][:wanted]
         ids = self._next_id + np.arange(len(pixels))
         self._next_id += len(pixels)
         self._ids = np.concatenate([self._ids, ids])
         self.pixels = np.concatenate([self.pixels, pixels])
         self._rays = np.concatenate([self._rays, rays_of(camera, pixels)])
         return len(pixels)
+
+
+def likeness(old: U1, new: U1) -> float:
+    """Best correlation, -1 to 1, of the middle of one image with any part of the next."""
+    small = [cv2.resize(g, (80, 60), interpolation=cv2.INTER_AREA) for g in (old, new)]
+    return float(cv2.matchTemplate(small[1], small[0][15:45, 20:60], cv2.TM_CCOEFF_NORMED).max())
+
+
+def corner_ratio(grey: U1, pixels: F8, window_px: int) -> F8:
+    """(N,) smaller by larger eigenvalue of the structure tensor about pixels (N, 2).
+
+    On a straight edge it is near 0, and flow slides along the edge.
+    """
+    x = cv2.Sobel(grey, cv2.CV_32F, 1, 0)
+    y = cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+    size = (window_px, window_px)
+    at = np.round(pixels).astype(np.int64)
+    xx, xy, yy = (
+        np.asarray(cv2.boxFilter(p, -1, size), np.float64)[at[:, 1], at[:, 0]]
+        for p in (x * x, x * y, y * y)
+    )
+    half, spread = 0.5 * (xx + yy), np.sqrt(0.25 * (xx - yy) ** 2 + xy * xy)
+    return np.asarray((half - spread) / np.maximum(half + spread, 1e-9))
 
 
 def one_translation(

@@ -126,7 +126,7 @@ class InertialTracker(FilterTracker):
             self.front_end.forget()  # what flow finds after such a pause is often something else
         self._last_s = stamp_s
         tracks = self._at_stamp(frame, self.front_end.step(frame, R_old_new, self._moving), stamp_s)
-        self._notice_cut(frame, R_old_new)
+        self._notice_cut(frame)
         self.filter.add_frame(stamp_s, tracks)
         if self.filter.condition == "initialising":
             self._try_to_start(frame, stamp_s, tracks)

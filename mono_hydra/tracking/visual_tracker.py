@@ -115,7 +115,7 @@ class VisualTracker(FilterTracker):
         if self._is_late(stamp_s):
             return None
         tracks = self.front_end.step(frame, None, self._moving)
-        self._notice_cut(frame, None)
+        self._notice_cut(frame)
         if self.filter.state is None:
             self._start(frame, tracks)
         else:

@@ -8,7 +8,14 @@ import pytest
 
 from mono_hydra.geometry import se3
 from mono_hydra.geometry.camera import camera_from_fov, project
-from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions, one_motion, one_translation
+from mono_hydra.tracking.front_end import (
+    FrontEnd,
+    FrontEndOptions,
+    corner_ratio,
+    likeness,
+    one_motion,
+    one_translation,
+)
 from mono_hydra.types import F8, U1, Camera, Frame
 
 CAMERA = camera_from_fov(320, 240, 75.0)
@@ -138,3 +145,34 @@ def test_few_tracks_are_not_judged():
     good, R_old_new = one_motion(rays, rays, 1.5 / 460.0)
     assert good.all()
     assert R_old_new is None
+
+
+def test_corners_are_told_from_edges() -> None:
+    grey = np.full((120, 160), 60, np.uint8)
+    grey[60:, 80:] = 200  # one corner, two edges
+    pixels = np.array([[80.0, 60.0], [80.0, 100.0], [130.0, 60.0]])
+    ratio = corner_ratio(grey, pixels, 21)
+    assert ratio[0] > 0.5
+    assert (ratio[1:] < 0.05).all()
+
+
+def test_no_track_begins_on_a_straight_edge() -> None:
+    rng = np.random.default_rng(3)
+    rgb = np.full((240, 320, 3), 60, np.uint8)
+    rgb[:, 200:] = 180
+    rgb = np.clip(rgb + rng.normal(0.0, 1.0, rgb.shape), 0, 255).astype(np.uint8)
+    rgb[40:200:40, 40:160:40] = 250
+    rgb[41:201:40, 40:160:40] = 250
+    front_end = FrontEnd()
+    front_end.step(Frame(0, 0.0, rgb, Camera(320, 240, 260.0, 260.0, 159.5, 119.5)))
+    assert len(front_end.pixels) >= 8
+    assert (np.abs(front_end.pixels[:, 0] - 199.5) > 8.0).all()
+
+
+def test_pictures_that_share_a_view_are_alike_and_others_are_not() -> None:
+    rng = np.random.default_rng(4)
+    one, other = (
+        cv2.resize(rng.integers(0, 255, (12, 16)).astype(np.uint8), (320, 240)) for _ in range(2)
+    )
+    assert likeness(one, np.roll(one, 40, axis=1)) > 0.9
+    assert likeness(one, other) < 0.6

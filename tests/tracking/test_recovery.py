@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -198,8 +198,13 @@ def test_a_fast_turn_or_a_pause_is_no_cut(wall: U1) -> None:
     for k, stamp_s in enumerate((0.0, 0.05, 0.1)):
         frame, _ = view(wall, T, stamp_s, k)
         tracker.step(frame)
-    frame, _ = view(patterned(1), T, 1.1, 3)  # a second later
-    tracker.step(frame)
+    for k, stamp_s in enumerate((1.1, 1.15, 1.2), start=3):  # a second later
+        frame, _ = view(patterned(1), T, stamp_s, k)
+        tracker.step(frame)
     assert tracker.n_losses == 0
-    tracker.step(replace(view(patterned(2), T, 1.15, 4)[0]))
+    turned = T @ se3.from_rt(se3.exp_so3(np.array([0.0, 0.2, 0.0])), np.zeros(3))
+    tracker.step(view(patterned(1), turned, 1.25, 6)[0])
+    assert tracker.n_losses == 0
+    tracker.step(view(patterned(1), turned, 1.3, 7)[0])
+    tracker.step(view(patterned(2), turned, 1.35, 8)[0])
     assert tracker.n_losses == 1
