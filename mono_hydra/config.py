@@ -53,7 +53,7 @@ class TrackingConfig(Section):
     """Estimated poses: what the filter believes of its input."""
 
     n_tracks: int = Field(default=160, ge=20, le=1000)
-    sigma_px: float = Field(default=1.0, ge=0.3)  # of a track, at 460 px of focal length
+    sigma_px: float = Field(default=2.0, ge=0.3)  # of a track, at 460 px of focal length
     imu_noise_factor: float = Field(default=2.0, gt=0.0)  # on what the recording states
     scale_sigma: float = Field(default=0.10, gt=0.0)  # of predicted depth's log-scale
     scale_time_s: float = Field(default=10.0, gt=0.0)
