@@ -25,7 +25,7 @@ from mono_hydra.tracking.depth_samples import depth_at
 from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
 from mono_hydra.tracking.inertial_filter import InertialFilter
 from mono_hydra.tracking.rolling_shutter import at_the_stamp, row_delay_s
-from mono_hydra.types import F8, ImuSamples
+from mono_hydra.types import F8
 
 AGES_S = (0.1, 0.2, 0.5, 1.0, 1.5, 2.0)
 MAX_HIDDEN = 0.05  # (true depth where it is followed to) / (of the point) - 1: beyond, it is hidden
@@ -64,8 +64,7 @@ def errors_of(sequence: Sequence, seconds: float) -> tuple[F8, F8, F8]:
             break
         until = int(np.searchsorted(imu.stamps_s, frame.stamp_s)) + 1
         part, given = slice(given, until), until
-        samples = ImuSamples(imu.stamps_s[part], imu.gyro_rad_s[part], imu.accel_m_s2[part])
-        gyro.propagate(samples, frame.stamp_s)
+        gyro.propagate(imu.part(part), frame.stamp_s)
         R_old_new = None if last_s is None else gyro.rotation(last_s, frame.stamp_s)
         last_s = frame.stamp_s
         tracks = front_end.step(frame, R_old_new)

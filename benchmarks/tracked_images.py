@@ -20,6 +20,7 @@ from mono_hydra.evaluation.consistency import score_consistency
 from mono_hydra.evaluation.trajectory import score_trajectory
 from mono_hydra.labels import load_label_space
 from mono_hydra.mapping.keyframes import KeyframePolicy
+from mono_hydra.pipeline import Predictor, Tracker
 from mono_hydra.sequences.base import Sequence
 from mono_hydra.sequences.open_sequence import open_sequence
 from mono_hydra.simulation.generate import cache_folder, demo_sequence
@@ -47,10 +48,7 @@ def at_rest(folder: Path, settings: list[str]) -> BenchmarkRun:
     """The tracking stage over a recording of a device that rests, scored against its truth."""
     sequence = open_sequence(folder)
     config = load_config((), tuple(settings))
-    provenance = Provenance("vio", "m2h", "m2h")
-    label_space = load_label_space(label_space_of(sequence.info, provenance))
-    predictor = make_predictor(sequence, config, provenance, label_space)
-    tracker = make_tracker(sequence, config, provenance, label_space, predictor)
+    tracker, _ = stages(sequence, "m2h", config)
     assert isinstance(tracker, InertialTracker)
     poses: list[TrackedPose] = []
     resting: list[bool] = []
@@ -224,7 +222,7 @@ def _until(imu: ImuSamples, filter_: InertialFilter, stamp_s: float) -> ImuSampl
     assert state is not None
     first = int(np.searchsorted(imu.stamps_s, state.stamp_s - 0.01))
     part = slice(first, int(np.searchsorted(imu.stamps_s, stamp_s, side="right")) + 1)
-    return ImuSamples(imu.stamps_s[part], imu.gyro_rad_s[part], imu.accel_m_s2[part])
+    return imu.part(part)
 
 
 def _other(
@@ -244,6 +242,15 @@ def _other(
     }
 
 
+def stages(sequence: Sequence, perception: str, config: Config) -> tuple[Tracker, Predictor]:
+    """The tracking stage with an IMU, and what it takes depth from; `perception` of `SOURCES`."""
+    depth, labels = SOURCES[perception]
+    provenance = Provenance("vio", depth, labels)  # type: ignore[arg-type]
+    label_space = load_label_space(label_space_of(sequence.info, provenance))
+    predictor = make_predictor(sequence, config, provenance, label_space)
+    return make_tracker(sequence, config, provenance, label_space, predictor), predictor
+
+
 def track(
     sequence: Sequence, perception: str, config: Config, recording: Recording | None = None
 ) -> dict[str, Any]:
@@ -258,11 +265,7 @@ def track(
     Raises:
         TrackingError: not one pose came out.
     """
-    depth, labels = SOURCES[perception]
-    provenance = Provenance("vio", depth, labels)  # type: ignore[arg-type]
-    label_space = load_label_space(label_space_of(sequence.info, provenance))
-    predictor = make_predictor(sequence, config, provenance, label_space)
-    tracker = make_tracker(sequence, config, provenance, label_space, predictor)
+    tracker, predictor = stages(sequence, perception, config)
     policy = KeyframePolicy(config.keyframes)
     poses: list[TrackedPose] = []
     stamps_s, ms, lost = [], [], 0

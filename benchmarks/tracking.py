@@ -170,7 +170,7 @@ def run_filter(
     for stamp_s, tracks in frames:
         until = int(np.searchsorted(imu.stamps_s, stamp_s, side="right"))
         part = slice(given, until)
-        samples = ImuSamples(imu.stamps_s[part], imu.gyro_rad_s[part], imu.accel_m_s2[part])
+        samples = imu.part(part)
         given = until
         before = np.array([time.perf_counter(), time.thread_time()])
         tracker.propagate(samples, stamp_s)

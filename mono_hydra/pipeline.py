@@ -210,10 +210,6 @@ class Pipeline:
         poses = np.array([T for _, T in self._trajectory]).reshape(-1, 4, 4)
         return stamps, poses
 
-    def tracking(self) -> Sequence[TrackRecord]:
-        """State and health of every frame so far; empty where poses are given."""
-        return self.tracker.history
-
     def close(self) -> None:
         """Release spill files."""
         self.keyframes.close()

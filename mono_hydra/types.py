@@ -82,6 +82,10 @@ class ImuSamples:
     gyro_rad_s: F8  # (N, 3)
     accel_m_s2: F8  # (N, 3), +9.81 along world up at rest
 
+    def part(self, at: slice | Bool) -> ImuSamples:
+        """The samples at some places, or where a mask (N,) is true."""
+        return ImuSamples(self.stamps_s[at], self.gyro_rad_s[at], self.accel_m_s2[at])
+
 
 @dataclass(frozen=True, eq=False)
 class DepthImage:

@@ -426,7 +426,7 @@ class Run:
                 message=message,
                 extra_metrics=extra,
                 room_curve=curve,
-                tracking=self.pipeline.tracking(),
+                tracking=self.pipeline.tracker.history,
             )
 
         for reason, n in sorted(skipped.items()):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mono_hydra.evaluation.alignment import associate
-from mono_hydra.evaluation.covariance import first_pose_gauge, is_regular, nees
+from mono_hydra.evaluation.covariance import is_regular, nees
 from mono_hydra.geometry import se3
 from mono_hydra.types import F8
 
@@ -47,7 +47,7 @@ def score_consistency(
         return None
     P, C = T_world_camera[index][paired], covariance[k][paired]
     G = true_T_world_camera[true_index]
-    gauge = first_pose_gauge(P[0], G[0]) if is_upright else G[0] @ se3.inverse(P[0])
+    gauge = se3.upright_tie(G[0], P[0]) if is_upright else G[0] @ se3.inverse(P[0])
     errors = np.array([se3.log(se3.inverse(gauge @ p) @ g) for p, g in zip(P, G, strict=True)])
     whole = _nees(errors, C, slice(0, 6))
     if len(whole) == 0:

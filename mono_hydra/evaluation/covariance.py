@@ -16,17 +16,9 @@ from mono_hydra.geometry import se3
 from mono_hydra.types import F8, Bool
 
 
-def first_pose_gauge(T_estimated: F8, T_true: F8) -> F8:
-    """T_true_estimated (4, 4): a turn about z and a shift that make the first positions meet."""
-    R = T_true[:3, :3] @ T_estimated[:3, :3].T
-    yaw = np.arctan2(R[1, 0] - R[0, 1], R[0, 0] + R[1, 1])
-    turn = se3.exp_so3(np.array([0.0, 0.0, yaw]))
-    return se3.from_rt(turn, T_true[:3, 3] - turn @ T_estimated[:3, 3])
-
-
 def pose_errors(T_estimated: F8, T_true: F8) -> F8:
     """(N, 6) right perturbations from the estimates (N, 4, 4) to the truth, first pose as gauge."""
-    gauge = first_pose_gauge(T_estimated[0], T_true[0])
+    gauge = se3.upright_tie(T_true[0], T_estimated[0])
     pairs = zip(T_estimated, T_true, strict=True)
     return np.array([se3.log(se3.inverse(gauge @ E) @ T) for E, T in pairs])
 

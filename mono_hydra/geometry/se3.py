@@ -122,6 +122,16 @@ def matrix_from_quat_xyzw(q: F8) -> F8:
     )
 
 
+def upright_tie(T_a_camera: F8, T_b_camera: F8) -> F8:
+    """T_a_b (4, 4) of two worlds whose z is up: a turn about z and a shift, by one camera in both.
+
+    The camera's positions meet; its tilt may differ between the worlds.
+    """
+    R = T_a_camera[:3, :3] @ T_b_camera[:3, :3].T
+    turn = exp_so3(np.array([0.0, 0.0, np.arctan2(R[1, 0] - R[0, 1], R[0, 0] + R[1, 1])]))
+    return from_rt(turn, T_a_camera[:3, 3] - turn @ T_b_camera[:3, 3])
+
+
 def is_rigid(T: F8, tolerance: float = 1e-2) -> bool:
     """Whether T is a finite (4, 4) motion with a rotation in it (not a scale or a mirror)."""
     if T.shape != (4, 4) or not np.isfinite(T).all():

@@ -151,8 +151,7 @@ class InertialTracker(FilterTracker):
         end = int(np.searchsorted(self._imu.stamps_s, stamp_s, side="right")) + 1
         part = slice(self._n_given, max(end, self._n_given))
         self._n_given = part.stop
-        s = self._imu
-        return ImuSamples(s.stamps_s[part], s.gyro_rad_s[part], s.accel_m_s2[part])
+        return self._imu.part(part)
 
     def _try_to_start(self, frame: Frame, stamp_s: float, tracks: FeatureTracks) -> None:
         """Collect a second of motion, and begin where it tells the state well enough."""

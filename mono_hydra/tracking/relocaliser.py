@@ -17,6 +17,7 @@ from scipy.optimize import least_squares
 from mono_hydra.geometry import se3
 from mono_hydra.geometry.camera import rays_of
 from mono_hydra.tracking.depth_samples import depth_at
+from mono_hydra.tracking.filter_state import moved_covariance
 from mono_hydra.types import F8, I8, U1, Frame, Prediction
 
 N_FEATURES = 500
@@ -81,7 +82,7 @@ class Relocaliser:
         if found is None:
             return None
         T_map_camera, covariance = found
-        T_map_world = level_tie(T_map_camera, T_world_camera)
+        T_map_world = se3.upright_tie(T_map_camera, T_world_camera)
         before, self._candidate = self._candidate, T_map_world
         if before is None:
             return None
@@ -89,7 +90,7 @@ class Relocaliser:
         is_far = np.linalg.norm(apart[:3, 3]) > AGREE_M
         if is_far or np.linalg.norm(se3.log_so3(apart[:3, :3])) > AGREE_RAD:
             return None
-        return T_map_world, _before_pose(covariance, T_world_camera)
+        return T_map_world, moved_covariance(covariance, se3.inverse(T_world_camera))
 
     def _find(self, frame: Frame, T_world_camera: F8) -> tuple[F8, F8] | None:
         rays, descriptors = self._corners(frame)
@@ -166,7 +167,7 @@ def _upright_pose(
         T_map_camera: (4, 4) to begin at.
         way_m: from the view that saw the points: its depth errs by a share of that.
     """
-    first = level_tie(T_map_camera, se3.from_rt(R_world_camera, np.zeros(3)))
+    first = se3.upright_tie(T_map_camera, se3.from_rt(R_world_camera, np.zeros(3)))
     yaw0 = float(np.arctan2(first[1, 0], first[0, 0]))
 
     def turned(yaw: float) -> F8:
@@ -185,17 +186,3 @@ def _upright_pose(
     B[:3, 0], B[3:, 1:] = R.T[:, 2], R.T
     floor = np.repeat([FLOOR_RAD**2, FLOOR_M**2 + (DEPTH_SHARE * way_m) ** 2], 3)
     return se3.from_rt(R, fit.x[1:]), B @ P @ B.T + np.diag(floor)
-
-
-def level_tie(T_map_camera: F8, T_world_camera: F8) -> F8:
-    """T_map_world (4, 4) of two worlds whose z is up, by one camera's pose in both."""
-    R = T_map_camera[:3, :3] @ T_world_camera[:3, :3].T
-    yaw = np.arctan2(R[1, 0] - R[0, 1], R[0, 0] + R[1, 1])
-    turn = se3.exp_so3(np.array([0.0, 0.0, yaw]))
-    return se3.from_rt(turn, T_map_camera[:3, 3] - turn @ T_world_camera[:3, 3])
-
-
-def _before_pose(covariance: F8, T: F8) -> F8:
-    """Covariance (6, 6) of a perturbation behind T as one before it: T Exp(b) = Exp(a) T."""
-    A = se3.adjoint(T)
-    return np.asarray(A @ covariance @ A.T)

@@ -10,7 +10,7 @@ from mono_hydra.simulation.imu import DEVICES
 from mono_hydra.simulation.motion import KNOT_S, Motion
 from mono_hydra.simulation.tracks import FlightTracks, made_path, simulate_flight
 from mono_hydra.tracking.imu import ImuModel
-from mono_hydra.tracking.inertial_filter import FilterOptions, InertialFilter
+from mono_hydra.tracking.inertial_filter import FilterOptions, InertialEstimate, InertialFilter
 from mono_hydra.tracking.track_store import FeatureTracks
 from mono_hydra.types import ImuSamples
 
@@ -41,9 +41,21 @@ def steps(made: FlightTracks) -> Iterator[tuple[int, float, ImuSamples, FeatureT
         yield (
             k,
             float(stamp_s),
-            ImuSamples(imu.stamps_s[part], imu.gyro_rad_s[part], imu.accel_m_s2[part]),
+            imu.part(part),
             FeatureTracks(*seen),
         )
+
+
+def estimates(tracker: InertialFilter, made: FlightTracks) -> list[InertialEstimate]:
+    """What the filter says of a flight, frame by frame from its start on."""
+    out = []
+    for _, stamp_s, samples, tracks in steps(made):
+        tracker.propagate(samples, stamp_s)
+        tracker.add_frame(stamp_s, tracks)
+        estimate = tracker.estimate()
+        if estimate is not None:
+            out.append(estimate)
+    return out
 
 
 def feed(tracker: InertialFilter, made: FlightTracks, first: int = 0, last: int = 10**9) -> None:

@@ -9,20 +9,16 @@ from functools import cache
 import numpy as np
 import pytest
 
-from mono_hydra.geometry import se3
 from mono_hydra.simulation.imu import DEVICES, sense
 from mono_hydra.simulation.motion import KNOT_S, Motion
 from mono_hydra.tracking.imu import ImuModel
 from mono_hydra.tracking.inertial_filter import FilterOptions
 from mono_hydra.tracking.inertial_tracker import InertialTracker, TrackerOptions
 from mono_hydra.types import F8, Frame, ImuSamples, Prediction, TrackedPose
-from tests.tracking.wall import CAMERA, patterned, view
+from tests.tracking.wall import CAMERA, T_BODY_CAMERA, errors_of, patterned, view
 
 RATE_HZ, KEYFRAME_EVERY, END_S = 12.0, 3, 7.0
 ONSET_S = 3.5
-T_BODY_CAMERA = se3.from_rt(
-    np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]), np.zeros(3)
-)
 WALL, PLAIN = patterned(), np.full((600, 2400), 140, np.uint8)
 
 
@@ -89,10 +85,7 @@ def run(given: Given) -> Outcome:
         truth.append(T)
         if k % KEYFRAME_EVERY == 0:
             tracker.observe(frame, given.prediction)
-    T_truth_map = truth[0] @ se3.inverse(poses[0].T_world_camera)
-    found = np.array([(T_truth_map @ p.T_world_camera)[:3, 3] for p in poses])
-    errors_m = np.linalg.norm(found - np.array(truth)[:, :3, 3], axis=1)
-    return Outcome(tracker, poses, np.asarray(errors_m))
+    return Outcome(tracker, poses, errors_of(poses, np.array(truth)))
 
 
 @cache
@@ -131,7 +124,7 @@ def hand(frame: Frame) -> Frame:
 
 def without(samples: ImuSamples, first_s: float, seconds: float) -> ImuSamples:
     kept = ~((samples.stamps_s >= first_s) & (samples.stamps_s < first_s + seconds))
-    return ImuSamples(samples.stamps_s[kept], samples.gyro_rad_s[kept], samples.accel_m_s2[kept])
+    return samples.part(kept)
 
 
 def spiked(samples: ImuSamples) -> ImuSamples:

@@ -15,7 +15,7 @@ from mono_hydra.tracking.filter_state import CLONE, CORE
 from mono_hydra.tracking.inertial_filter import InertialEstimate, InertialFilter
 from mono_hydra.tracking.track_store import FeatureTracks, TrackStore
 from mono_hydra.types import F8
-from tests.tracking.flights import OPTIONS, feed, flight, steps
+from tests.tracking.flights import OPTIONS, estimates, feed, flight, steps
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +26,7 @@ def made() -> FlightTracks:
 @pytest.fixture(scope="module")
 def flown(made: FlightTracks) -> list[InertialEstimate]:
     """All estimates of the flight."""
-    tracker = InertialFilter(made.T_body_camera, OPTIONS)
-    out = []
-    for _, stamp_s, samples, tracks in steps(made):
-        tracker.propagate(samples, stamp_s)
-        tracker.add_frame(stamp_s, tracks)
-        estimate = tracker.estimate()
-        if estimate is not None:
-            out.append(estimate)
-    return out
+    return estimates(InertialFilter(made.T_body_camera, OPTIONS), made)
 
 
 def test_flight_is_followed_within_centimetres(

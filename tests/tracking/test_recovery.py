@@ -16,13 +16,10 @@ from mono_hydra.tracking.inertial_filter import FilterOptions
 from mono_hydra.tracking.inertial_tracker import InertialTracker, TrackerOptions
 from mono_hydra.tracking.visual_tracker import VisualOptions, VisualTracker
 from mono_hydra.types import F8, U1, Frame, ImuSamples, Prediction, TrackedPose
-from tests.tracking.wall import CAMERA, patterned, view
+from tests.tracking.wall import CAMERA, T_BODY_CAMERA, errors_of, patterned, view
 
 RATE_HZ, KEYFRAME_EVERY = 20.0, 6
 CUT_S, BACK_S, END_S = 5.0, 2.8, 8.0
-T_BODY_CAMERA = se3.from_rt(
-    np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]), np.zeros(3)
-)
 
 
 @dataclass
@@ -74,13 +71,6 @@ def run(
         if k % KEYFRAME_EVERY == 0:
             tracker.observe(frame, source.prediction)
     return poses, np.array(truth)
-
-
-def errors_of(poses: list[TrackedPose], truth: F8) -> F8:
-    """(N,) distance to the truth, aligned by the first pose."""
-    T_truth_map = truth[0] @ se3.inverse(poses[0].T_world_camera)
-    found = np.array([(T_truth_map @ p.T_world_camera)[:3, 3] for p in poses])
-    return np.asarray(np.linalg.norm(found - truth[:, :3, 3], axis=1))
 
 
 def inertial(path: CutPath | Motion, source: Known) -> InertialTracker:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mono_hydra.geometry import se3
-from mono_hydra.tracking.relocaliser import Relocaliser, level_tie
+from mono_hydra.tracking.relocaliser import Relocaliser
 from mono_hydra.types import U1
 from tests.tracking.wall import patterned, pose, view
 
@@ -80,4 +80,4 @@ def test_without_texture_or_depth_nothing_is_kept(wall: U1) -> None:
 def test_level_worlds_differ_by_a_turn_and_a_shift() -> None:
     T_map_world = se3.from_rt(se3.exp_so3(np.array([0.0, 0.0, -2.9])), np.array([3.0, 1.0, -0.2]))
     T = pose(0.4, 0.3, 0.2)
-    np.testing.assert_allclose(level_tie(T_map_world @ T, T), T_map_world, atol=1e-12)
+    np.testing.assert_allclose(se3.upright_tie(T_map_world @ T, T), T_map_world, atol=1e-12)

@@ -14,7 +14,7 @@ from mono_hydra.tracking.inertial_filter import InertialFilter
 from mono_hydra.tracking.track_store import UsedTracks
 from mono_hydra.tracking.updates import update_from_tracks
 from tests.tracking import naive
-from tests.tracking.flights import OPTIONS, flight, steps
+from tests.tracking.flights import OPTIONS, estimates, flight, steps
 
 SIGMA = 1.0 / 460.0
 
@@ -156,13 +156,7 @@ def test_points_come_from_lasting_tracks_and_go_with_them() -> None:
 def test_without_points_the_filter_still_works() -> None:
     made = flight(7, 4.0)
     tracker = InertialFilter(made.T_body_camera, replace(OPTIONS, max_points=0))
-    poses = []
-    for _, stamp_s, samples, tracks in steps(made):
-        tracker.propagate(samples, stamp_s)
-        tracker.add_frame(stamp_s, tracks)
-        estimate = tracker.estimate()
-        if estimate is not None:
-            poses.append(estimate.T_world_body)
+    poses = [e.T_world_body for e in estimates(tracker, made)]
     assert tracker.state is not None
     assert tracker.state.point_ids == []
     errors = pose_errors(np.array(poses), made.T_world_body[-len(poses) :])

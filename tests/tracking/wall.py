@@ -5,13 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from mono_hydra.geometry import se3
-from mono_hydra.types import F8, U1, Camera, Frame, Prediction
+from mono_hydra.types import F8, U1, Camera, Frame, Prediction, TrackedPose
 
 CAMERA = Camera(320, 240, 260.0, 260.0, 159.5, 119.5)
 WALL_M = 3.0  # its y
 # camera axes (right, down, forward) in a world whose z is up, looking along y
 R_LOOK = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 PIXEL_M = 0.005
+# a body with x forward, y left, z up that carries the camera at its origin
+T_BODY_CAMERA = se3.from_rt(
+    np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]), np.zeros(3)
+)
+
+
+def errors_of(poses: list[TrackedPose], truth: F8) -> F8:
+    """(N,) distance of estimated cameras to the true ones (N, 4, 4), aligned by the first pose."""
+    T_truth_map = truth[0] @ se3.inverse(poses[0].T_world_camera)
+    found = np.array([(T_truth_map @ p.T_world_camera)[:3, 3] for p in poses])
+    return np.asarray(np.linalg.norm(found - truth[:, :3, 3], axis=1))
 
 
 def patterned(seed: int = 0) -> U1:
