@@ -99,9 +99,9 @@ class StageTimer:
         self._last_s = time.perf_counter()
 
     def lap(self, stage: str) -> None:
-        """Give the time since the last lap to `stage`."""
+        """Add the time since the last lap to `stage`."""
         now_s = time.perf_counter()
-        self.ms[stage] = (now_s - self._last_s) * 1e3
+        self.ms[stage] = self.ms.get(stage, 0.0) + (now_s - self._last_s) * 1e3
         self._last_s = now_s
 
 
@@ -159,6 +159,7 @@ class Pipeline:
             self.lost["no depth"] += 1
             return Step(frame, tracked, timing_ms=timer.ms)
         self.tracker.observe(frame, prediction)
+        timer.lap("tracking")
         self.keyframe_policy.observe_depth(prediction.depth_m)
         if tracked.state == "degraded":  # such a pose may bend the map
             self.lost["degraded pose"] += 1
