@@ -3,7 +3,8 @@
 Walks through simulated flats with blur, rolling shutter, noise and JPEG. A track's first sight is
 taken as it is, with its true depth; its place in each later image is known from the true poses.
 What the gyroscope says of a rolling shutter is taken out. Errors are given by the age of the track:
-white noise would not grow with it.
+white noise would not grow with it. How far the error moves between two sights (`moved_px`) tells
+both parts: its square is 2 sigma^2 + slide^2 times the seconds between them.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from mono_hydra.types import F8
 
 AGES_S = (0.1, 0.2, 0.5, 1.0, 1.5, 2.0)
 MAX_HIDDEN = 0.05  # (true depth where it is followed to) / (of the point) - 1: beyond, it is hidden
+APART_S = (0.1, 0.2, 0.5, 1.0)
 GROSS_PX = 5.0
 NEAR_S = 0.05  # sights this near to an age count for it: images come at 10 Hz at least
 
@@ -116,8 +118,8 @@ def _persistence(track: F8, age_s: F8, error_px: F8, gross: F8) -> dict[str, flo
     order = np.lexsort((age_s, track))
     track, age_s, error_px, gross = track[order], age_s[order], error_px[order], gross[order]
     scores = {}
-    for apart in (0.1, 0.5, 1.0):
-        products, squares = [], []
+    for apart in APART_S:
+        products, squares, moves = [], [], []
         for k in range(1, 40):
             later, sooner = slice(k, None), slice(None, -k)
             pair = (track[later] == track[sooner]) & ~gross[later] & ~gross[sooner]
@@ -125,9 +127,14 @@ def _persistence(track: F8, age_s: F8, error_px: F8, gross: F8) -> dict[str, flo
             one, other = error_px[later][pair], error_px[sooner][pair]
             products.append((one * other).ravel())
             squares.append((0.5 * (one**2 + other**2)).ravel())
+            moves.append((one - other).ravel())
         variance = np.concatenate(squares).sum()
         if variance > 0.0:
             scores[f"track.correlation.{apart}s"] = float(np.concatenate(products).sum() / variance)
+            moved = np.concatenate(moves)
+            scores[f"track.moved_px.{apart}s"] = float(np.sqrt(np.mean(moved**2)))
+            usual = float(np.median(np.abs(moved)) / 0.6745)  # of a Gaussian of that median
+            scores[f"track.moved_usual_px.{apart}s"] = usual
     return scores
 
 

@@ -32,6 +32,7 @@ from mono_hydra.types import F8, ImuSamples, Provenance, TrackedPose
 
 SOURCES = {"truth": ("sensor", "dataset"), "m2h": ("m2h", "m2h")}  # depth, labels
 FIRST = 5  # first frames left out of the times: what is loaded late is loaded in them
+WHITE_S = 1.0 / 3.0  # as white noise, a slide counts as that of so long
 
 
 def on_images(args: argparse.Namespace) -> list[BenchmarkRun]:
@@ -203,7 +204,8 @@ def _others(sequence: Sequence, recording: Recording, config: Config) -> dict[st
                 poses.append(estimate.T_world_body)
         scores |= _other(name, stamps_s, poses, ms, T_body_camera, truth)
     o = options
-    smoothed = smooth(recording.frames, imu, start, T_body_camera, o.imu, o.sigma_px / o.focal_px)
+    sigma = float(np.hypot(o.sigma_px, o.slide_px * np.sqrt(WHITE_S))) / o.focal_px
+    smoothed = smooth(recording.frames, imu, start, T_body_camera, o.imu, sigma)
     if smoothed.failure:
         say(f"gtsam: ended at {len(smoothed.stamps_s)} keyframes: {smoothed.failure}")
     scores |= _other(

@@ -76,6 +76,7 @@ def main(argv: Rows[str]) -> int:
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")
     parser.add_argument("--noise", type=float, default=3.0, help="factor on real densities")
     parser.add_argument("--sigma-px", type=float, default=1.0)
+    parser.add_argument("--slide-px", type=float, default=3.0)
     parser.add_argument("--clones", type=int, default=15)
     parser.add_argument("--clone-hz", type=float, default=10.0)
     parser.add_argument("--seconds", type=float, help="of a flight (40) or of a replay (all)")
@@ -83,7 +84,10 @@ def main(argv: Rows[str]) -> int:
     args = parser.parse_args(list(argv))
     required = limits(args)
     base = FilterOptions(
-        max_clones=args.clones, clone_interval_s=1.0 / args.clone_hz, sigma_px=args.sigma_px
+        max_clones=args.clones,
+        clone_interval_s=1.0 / args.clone_hz,
+        sigma_px=args.sigma_px,
+        slide_px=args.slide_px,
     )
     if args.real_tracks:
         runs = [real(base, args.noise)]

@@ -31,6 +31,7 @@ class PerceptionConfig(Section):
     degrade: Literal["none", "network"] = "none"
     degrade_seed: int = Field(default=0, ge=0)
     align: Literal["auto", "off"] = "auto"  # draw uncertain depth to planes; sensors: untouched
+    use_landmarks: bool = True  # predicted depth is corrected by triangulated corners
     temporal_views: int = Field(default=3, ge=0, le=8)  # predictions merged into the next one
     temporal_max_age_s: float = Field(default=3.0, gt=0.0)
     temporal_correlation: float = Field(default=0.7, ge=0.0, le=1.0)  # of neighbours' errors
@@ -53,7 +54,8 @@ class TrackingConfig(Section):
     """Estimated poses: what the filter believes of its input."""
 
     n_tracks: int = Field(default=160, ge=20, le=1000)
-    sigma_px: float = Field(default=2.0, ge=0.3)  # of a track, at 460 px of focal length
+    sigma_px: float = Field(default=1.0, ge=0.3)  # of a track, at 460 px of focal length
+    slide_px: float = Field(default=3.0, ge=0.0)  # what is followed slides so much in a second
     imu_noise_factor: float = Field(default=2.0, gt=0.0)  # on what the recording states
     scale_sigma: float = Field(default=0.10, gt=0.0)  # of predicted depth's log-scale
     scale_time_s: float = Field(default=10.0, gt=0.0)
@@ -65,6 +67,7 @@ class TrackingConfig(Section):
     use_rest: bool = True  # zero velocity where images and IMU say that nothing moves
     use_masks: bool = True  # no tracks on what moves by itself
     time_offset_s: float | None = None  # t_imu = t_image + offset; null: as recorded
+    time_offset_sigma_s: float = Field(default=0.01, ge=0.0)  # what that may err by; 0: nothing
     readout_s: float | None = Field(default=None, ge=0.0, lt=1.0)  # first to last row; as recorded
 
 

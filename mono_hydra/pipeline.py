@@ -21,6 +21,7 @@ from mono_hydra.labels import LabelSpace
 from mono_hydra.mapping.keyframes import KeyframePolicy, KeyframeStore
 from mono_hydra.mapping.mesh import MeshBuilder
 from mono_hydra.mapping.volume import BlockIndex, Volume
+from mono_hydra.tracking.landmarks import Landmarks
 from mono_hydra.types import (
     F8,
     Frame,
@@ -47,6 +48,10 @@ class Tracker(Protocol):
 
     def observe(self, frame: Frame, prediction: Prediction) -> None:
         """See what was predicted of the newest frame."""
+        ...
+
+    def landmarks(self) -> Landmarks | None:
+        """Points of known depth in the newest keyframe, at the scale of the poses."""
         ...
 
     def refined(self) -> dict[int, F8]:

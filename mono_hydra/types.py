@@ -134,6 +134,8 @@ class TrackRecord:
     health: TrackHealth
     log_scale: float = 0.0  # of predicted depth: z_predicted = z exp(log_scale)
     log_scale_sigma: float = 0.0
+    time_offset_s: float = 0.0  # t_imu = t_image + offset
+    time_offset_sigma_s: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -254,19 +254,24 @@ def make_pipeline(
 ) -> Pipeline:
     """The pipeline of a recording."""
     from mono_hydra.perception.aligner import Aligner
+    from mono_hydra.perception.landmark_correction import LandmarkCorrection
     from mono_hydra.perception.temporal import TemporalMerger
     from mono_hydra.perception.tracked_scale import TrackedScale
 
-    aligners: list[StageAligner] = [Aligner(config.perception, label_space)]
-    if provenance.depth != "sensor":
-        aligners.insert(0, TemporalMerger(config.perception, label_space))
-        if provenance.poses != "dataset":
-            aligners.insert(0, TrackedScale())
     predictor = make_predictor(sequence, config, provenance, label_space, network)
+    tracker = make_tracker(sequence, config, provenance, label_space, predictor)
+    aligners: list[StageAligner] = []
+    if provenance.depth != "sensor":
+        if provenance.poses != "dataset":
+            aligners.append(TrackedScale())
+        if config.perception.use_landmarks:
+            aligners.append(LandmarkCorrection(tracker))
+        aligners.append(TemporalMerger(config.perception, label_space))
+    aligners.append(Aligner(config.perception, label_space))
     return Pipeline(
         config,
         label_space,
-        make_tracker(sequence, config, provenance, label_space, predictor),
+        tracker,
         predictor,
         observers,
         aligners=aligners,
@@ -287,16 +292,25 @@ def make_tracker(
         DatasetError: the IMU cannot be read.
     """
     from mono_hydra.sequences.up import find_up
+    from mono_hydra.tracking.filter_tracker import pixel_factor
     from mono_hydra.tracking.given import GivenTracker
     from mono_hydra.tracking.inertial_tracker import (
         MEASURED_SCALE_SIGMA,
         InertialTracker,
         tracker_options,
     )
+    from mono_hydra.tracking.landmarks import LandmarkWindow
     from mono_hydra.tracking.visual_tracker import VisualTracker, visual_options
 
     if provenance.poses == "dataset":
-        return GivenTracker(sequence.reference(), find_up(sequence).R_zup_world)
+        window = None
+        if provenance.depth != "sensor" and config.perception.use_landmarks:
+            focal_px, factor = sequence.info.camera.fx, pixel_factor(sequence.info)
+            tracking = config.tracking
+            window = LandmarkWindow(
+                focal_px, tracking.sigma_px * factor, tracking.slide_px * factor, tracking.n_tracks
+            )
+        return GivenTracker(sequence.reference(), find_up(sequence).R_zup_world, window)
     if provenance.poses == "vo":
         is_measured = provenance.depth == "sensor"
         level = {label.id for label in label_space.labels if label.name in LEVEL_SURFACES}

@@ -14,7 +14,7 @@ from mono_hydra.types import TrackHealth, TrackRecord, TrackState
 
 COLUMNS = (
     "stamp_s", "state", "n_tracks", "inlier_share", "surviving_share", "parallax_px",
-    "nis_per_dof", "log_scale", "log_scale_sigma",
+    "nis_per_dof", "log_scale", "log_scale_sigma", "time_offset_s", "time_offset_sigma_s",
 )  # fmt: skip
 
 
@@ -30,8 +30,8 @@ def write_tracking(path: Path | str, records: Sequence[TrackRecord]) -> None:
     for r in records:
         h = r.health
         shares = (h.inlier_share, h.surviving_share, h.parallax_px, h.nis_per_dof)
-        scale = (r.log_scale, r.log_scale_sigma)
-        numbers = ["" if v != v else f"{v:.4f}" for v in shares] + [f"{v:.5f}" for v in scale]
+        found = (r.log_scale, r.log_scale_sigma, r.time_offset_s, r.time_offset_sigma_s)
+        numbers = ["" if v != v else f"{v:.4f}" for v in shares] + [f"{v:.5f}" for v in found]
         writer.writerow([f"{r.stamp_s:.6f}", r.state, h.n_tracks, *numbers])
     write_text(path, text.getvalue())
 
@@ -57,6 +57,5 @@ def _record(row: dict[str, str]) -> TrackRecord:
         float(row["stamp_s"]),
         row["state"],  # type: ignore[arg-type]
         TrackHealth(int(row["n_tracks"]), *shares),
-        float(row["log_scale"]),
-        float(row["log_scale_sigma"]),
+        *(float(row[k]) for k in COLUMNS[7:]),
     )

@@ -1,9 +1,11 @@
 """State and covariance of the filter, with clones of past poses and points seen for long.
 
 Errors: th, dv, dp (right-invariant, `propagation_kernels`), gyro bias, accel bias, log-scale s,
-then seven per clone: th, dp, and the log-scale at the clone's stamp; then three per point. True
-value = estimate moved by the error. z_predicted = z exp(s). A point is (u, v, inverse depth) in
-the camera of a clone, its anchor, so that a turn or shift of the world leaves its error alone.
+time offset; then seven per clone: th, dp, and the log-scale at the clone's stamp; then three per
+point. True value = estimate moved by the error. z_predicted = z exp(s). A point is (u, v, inverse
+depth) in the camera of a clone, its anchor, so that a turn or shift of the world leaves its error
+alone. t_imu = t_image + offset: the pose is that at t_imu by the offset's estimate, so that an
+image is seen from it moved on by the offset's error (Li and Mourikis, IJRR 2014).
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from mono_hydra.tracking.imu import ImuSteps
 from mono_hydra.types import F8, I8
 
 TH, DV, DP = slice(0, 3), slice(3, 6), slice(6, 9)
-BG, BA, SCALE = slice(9, 12), slice(12, 15), 15
-CORE, CLONE, POINT = 16, 7, 3
+BG, BA, SCALE, TIME = slice(9, 12), slice(12, 15), 15, 16
+CORE, CLONE, POINT = 17, 7, 3
 MIN_INVERSE_DEPTH = 1e-3  # 1/m
 GRAVITY_AXIS: F8 = np.array([0.0, 0.0, -1.0])
 
@@ -26,12 +28,15 @@ class FilterState:
     """Estimate and joint covariance; every method keeps both consistent."""
 
     def __init__(self, stamp_s: float, R_world_body: F8, P: F8, gravity_m_s2: float = 9.81) -> None:
-        """Rest at the origin with zero biases and covariance P (16, 16)."""
-        self.stamp_s = stamp_s
+        """Rest at the origin with zero biases and covariance P (17, 17)."""
+        self.stamp_s = stamp_s  # of the image
+        self.time_offset_s = 0.0
+        self.imu_s = stamp_s  # on the IMU's clock, to which the samples have moved the state
         self.R = np.array(R_world_body, np.float64)
         self.motion = np.zeros((2, 3))  # v, p
         self.gyro_bias, self.accel_bias = np.zeros(3), np.zeros(3)
         self.log_scale = 0.0
+        self.turn_rate = np.zeros(3)  # now, world, rad/s
         self.P = np.array(P, np.float64)
         self.gravity = gravity_m_s2 * GRAVITY_AXIS
         self.clone_ids: list[int] = []
@@ -73,7 +78,9 @@ class FilterState:
             steps.gyro_rad_s - self.gyro_bias, steps.accel_m_s2 - self.accel_bias,
             steps.gyro_density2, steps.accel_density2, np.array(walks) ** 2, self.gravity, Phi, Q,
         )  # fmt: skip
+        self.turn_rate = self.R @ (steps.gyro_rad_s[-1] - self.gyro_bias)
         duration_s = float(steps.dt_s.sum())
+        self.imu_s += duration_s
         decay = float(np.exp(-duration_s / scale_time_s))
         P = self.P
         P[:15] = Phi @ P[:15]
@@ -110,10 +117,14 @@ class FilterState:
         self.stamp_s += duration_s
 
     def add_clone(self, clone_id: int) -> None:
-        """Copy pose and log-scale of this instant behind the last clone."""
+        """Pose and log-scale of the image at this instant, behind the last clone."""
         before, n = self.first_point, len(self.P)
         source = np.r_[0:before, TH, DP, SCALE, before:n]
         self.P = np.ascontiguousarray(self.P[np.ix_(source, source)])
+        own = slice(before, before + 6)
+        passing = self._passing()
+        self.P[own] += np.outer(passing, self.P[TIME])
+        self.P[:, own] += np.outer(self.P[:, TIME], passing)
         self.clone_ids.append(clone_id)
         self.clone_stamps_s.append(self.stamp_s)
         self.clone_R = np.concatenate([self.clone_R, self.R[None]])
@@ -171,11 +182,12 @@ class FilterState:
         self.P[at, at] += sigma**2
 
     def correct(self, dx: F8) -> None:
-        """Move the estimate by the error dx (16 + 7 n_clones + 3 n_points,)."""
+        """Move the estimate by the error dx (17 + 7 n_clones + 3 n_points,)."""
         kernels.move_group(self.R, self.motion, dx[:9])
         self.gyro_bias = self.gyro_bias + dx[BG]
         self.accel_bias = self.accel_bias + dx[BA]
         self.log_scale += float(dx[SCALE])
+        self.time_offset_s += float(dx[TIME])
         for k in range(len(self.clone_ids)):
             part = dx[CORE + CLONE * k : CORE + CLONE * (k + 1)]
             kernels.move_group(self.clone_R[k], self.clone_p[k : k + 1], part[:6])
@@ -185,17 +197,26 @@ class FilterState:
 
     def pose_covariance(self) -> F8:
         """(6, 6) rotation, translation; right perturbation T_true = T_est Exp(xi)."""
-        at = np.r_[TH, DP]
-        return moved_covariance(self.P[np.ix_(at, at)], self.T_world_body)
+        rows = self._image_rows()
+        return moved_covariance(rows @ self.P @ rows.T, self.T_world_body)
+
+    def _passing(self) -> F8:
+        """(6,) th, dp of the pose in a second: what an error of the time offset does to it."""
+        return np.concatenate([self.turn_rate, self.v - np.cross(self.turn_rate, self.p)])
+
+    def _image_rows(self) -> F8:
+        """(6, n) errors th, dp of the newest image's pose against all errors."""
+        rows = np.zeros((6, len(self.P)))
+        rows[:3, TH], rows[3:, DP], rows[:, TIME] = np.eye(3), np.eye(3), self._passing()
+        return rows
 
     def relative_to(self, clone_id: int) -> tuple[F8, F8]:
         """T_clone_body (4, 4) and its covariance (6, 6), right perturbation."""
         k = self.clone_ids.index(clone_id)
         first = CORE + CLONE * k
-        now, then = np.r_[TH, DP], np.arange(first, first + 6)
-        P = self.P
-        cross = P[np.ix_(now, then)]
-        difference = P[np.ix_(now, now)] + P[np.ix_(then, then)] - cross - cross.T
+        rows = self._image_rows()
+        rows[:, first : first + 6] -= np.eye(6)
+        difference = rows @ self.P @ rows.T
         T = self.T_world_body
         T_world_clone = se3.from_rt(self.clone_R[k], self.clone_p[k])
         return se3.inverse(T_world_clone) @ T, moved_covariance(difference, T)

@@ -13,11 +13,11 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from mono_hydra.config import TrackingConfig
 from mono_hydra.tracking.depth_samples import depth_at, moving_mask
 from mono_hydra.tracking.filter_state import moved_covariance
 from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
-from mono_hydra.tracking.inertial_filter import FilterOptions, InertialFilter
+from mono_hydra.tracking.inertial_filter import FilterOptions, InertialEstimate, InertialFilter
+from mono_hydra.tracking.landmarks import Landmarks
 from mono_hydra.tracking.relocaliser import Relocaliser
 from mono_hydra.tracking.track_store import FeatureTracks
 from mono_hydra.types import (
@@ -35,7 +35,7 @@ from mono_hydra.types import (
 
 logger = logging.getLogger(__name__)
 
-SIGMA_FOCAL_PX = 460.0  # the focal length that `tracking.sigma_px` is stated for
+SIGMA_FOCAL_PX = 460.0  # the focal length that `tracking.sigma_px` and `slide_px` are stated for
 TIE_INTERVAL_S = 0.25  # between attempts to find the map again
 MIN_CUT_TRACKS, MAX_CUT_SHARE = 40, 0.1  # before and after; of them that may be kept
 MAX_CUT_INTERVAL_S, MAX_CUT_LIKENESS = 0.2, 0.6  # between two pictures
@@ -102,6 +102,10 @@ class FilterTracker:
         )
         self.relocaliser.add(frame, metric, self._tie[0] @ T_world_camera)
 
+    def landmarks(self) -> Landmarks | None:
+        """Points of known depth in the newest keyframe, at the scale of the poses."""
+        return self.filter.landmarks()
+
     def refined(self) -> dict[int, F8]:
         """Last poses T_map_camera (4, 4) of keyframes, by frame index, that left the window."""
         poses = {}
@@ -166,7 +170,7 @@ class FilterTracker:
         if self._tie is None:
             self._record(frame, "lost")
             return None
-        health = self._record(frame, estimate.state, pose.log_scale, pose.log_scale_sigma)
+        health = self._record(frame, estimate.state, estimate)
         T_map_world, tie_covariance = self._tie
         assert pose.covariance is not None
         return replace(
@@ -183,10 +187,19 @@ class FilterTracker:
         return None if step is None else RelativePose(*step)
 
     def _record(
-        self, frame: Frame, state: TrackState, log_scale: float = 0.0, log_scale_sigma: float = 0.0
+        self, frame: Frame, state: TrackState, found: InertialEstimate | None = None
     ) -> TrackHealth:
         health = self._health()
-        self.history.append(TrackRecord(frame.stamp_s, state, health, log_scale, log_scale_sigma))
+        record = TrackRecord(frame.stamp_s, state, health)
+        if found is not None:
+            record = replace(
+                record,
+                log_scale=found.log_scale,
+                log_scale_sigma=found.log_scale_sigma,
+                time_offset_s=self._time_offset_s + found.time_offset_s,
+                time_offset_sigma_s=found.time_offset_sigma_s,
+            )
+        self.history.append(record)
         return health
 
     def _health(self) -> TrackHealth:
@@ -231,9 +244,9 @@ class FilterTracker:
             logger.info("found the map again at %.2f s", frame.stamp_s)
 
 
-def sigma_px_of(config: TrackingConfig, info: SequenceInfo) -> float:
-    """Of a track in a recording's images: finer pixels are not followed more finely."""
-    return config.sigma_px * max(info.camera.fx / SIGMA_FOCAL_PX, 1.0)
+def pixel_factor(info: SequenceInfo) -> float:
+    """On errors of tracks in a recording's images: finer pixels are not followed more finely."""
+    return max(info.camera.fx / SIGMA_FOCAL_PX, 1.0)
 
 
 def image_gap_s(info: SequenceInfo) -> float:

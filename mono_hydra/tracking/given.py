@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from mono_hydra.geometry import se3
+from mono_hydra.tracking.landmarks import Landmarks, LandmarkWindow
 from mono_hydra.types import F8, Frame, Prediction, TrackedPose, TrackRecord
 
 SAME_STAMP_S = 0.020  # a pose further from the picture's stamp belongs to another picture
@@ -23,13 +24,17 @@ class GivenTrajectory(Protocol):
 class GivenTracker:
     """Recorded poses turned upright (`--poses dataset`)."""
 
-    def __init__(self, reference: GivenTrajectory, R_zup_world: F8) -> None:
+    def __init__(
+        self, reference: GivenTrajectory, R_zup_world: F8, window: LandmarkWindow | None = None
+    ) -> None:
         """Read the trajectory.
 
         Args:
             reference: where the poses lie.
             R_zup_world: (3, 3) rotation from the recording's world to the map's, z up.
+            window: follows corners, for `landmarks`; None: nobody asks for them.
         """
+        self._window = window
         stamps_s, poses = reference.trajectory()
         self._stamps_s = stamps_s
         T_zup_world = se3.from_rt(R_zup_world, np.zeros(3))
@@ -42,12 +47,20 @@ class GivenTracker:
         T_world_camera = self._pose(frame)
         if T_world_camera is None:
             self.counts["lost"] += 1
+            if self._window is not None:
+                self._window.forget()
             return None
+        if self._window is not None:
+            self._window.step(frame, T_world_camera)
         self.counts["tracking"] += 1
         return TrackedPose(frame.index, frame.stamp_s, T_world_camera)
 
     def observe(self, frame: Frame, prediction: Prediction) -> None:
         """Nothing: the poses are given."""
+
+    def landmarks(self) -> Landmarks | None:
+        """Points of known depth in the newest image, at the scale of the poses."""
+        return None if self._window is None else self._window.landmarks()
 
     def refined(self) -> dict[int, F8]:
         """Nothing: given poses stay as they are."""

@@ -14,8 +14,9 @@ from typing import Literal
 import numpy as np
 
 from mono_hydra.geometry import se3
-from mono_hydra.tracking.filter_state import CORE, DV, SCALE, FilterState, moved_covariance
+from mono_hydra.tracking.filter_state import CORE, DV, SCALE, TIME, FilterState, moved_covariance
 from mono_hydra.tracking.imu import ImuBuffer, ImuModel, ImuSteps
+from mono_hydra.tracking.landmarks import Landmarks, find_landmarks
 from mono_hydra.tracking.rest import (
     MAX_FLOW,
     common_flow_px,
@@ -53,15 +54,16 @@ class FilterOptions:
 
     imu: ImuModel = field(default_factory=ImuModel)
     focal_px: float = 460.0
-    sigma_px: float = 1.0  # tracking errors are correlated in time: never below 0.7
+    sigma_px: float = 1.0  # of a track in one image, independent
+    slide_px: float = 3.0  # a followed patch slides so much in a second, a random walk
     gravity_m_s2: float = 9.81
     max_clones: int = 15
     clone_interval_s: float = 0.1
     max_tracks: int = 40  # in one update
     max_points: int = 25  # tracks kept in the state, those that outlive the window
-    point_walk_px: float = 1.0  # a followed patch slides so much from clone to clone
     min_parallax_px: float = 2.0  # between the last two clones, else the older of them goes
     max_relative_depth: float = 0.2  # sigma of ln inverse depth; worse points are no small errors
+    time_offset_sigma_s: float = 0.01  # of t_imu = t_image + offset; 0: it is known
     scale_sigma: float = 0.10  # of the predicted depth's log-scale
     scale_time_s: float = 10.0
     depth_common_sigma: float = 0.03  # error that all depths of one image share
@@ -93,8 +95,10 @@ class InertialEstimate:
     accel_bias_m_s2: F8  # (3,)
     log_scale: float  # z_predicted = z exp(log_scale)
     log_scale_sigma: float
+    time_offset_s: float  # t_imu = t_image + offset
+    time_offset_sigma_s: float
     covariance: F8  # (6, 6) rotation, translation, right perturbation of T_world_body
-    joint: F8  # (16, 16) covariance in the filter's own errors
+    joint: F8  # (17, 17) covariance in the filter's own errors
 
     def tracked_pose(self, frame_index: int, T_body_camera: F8) -> TrackedPose:
         """The camera's pose, its covariance moved along."""
@@ -142,12 +146,17 @@ class InertialFilter:
         state, o = self.state, self.options
         if state is None or self.condition == "lost" or stamp_s <= state.stamp_s:
             return
-        steps = self._imu.steps(state.stamp_s, stamp_s)
+        until_s = max(self.imu_stamp_s(stamp_s), state.imu_s)
+        steps = self._imu.steps(state.imu_s, until_s)
         self._gap = steps.longest_gap_s > o.imu.max_gap_s
         noise = o.imu.noise
         walks = (noise.gyro_walk, noise.accel_walk)
         state.propagate(steps, walks, o.scale_sigma, o.scale_time_s)
-        state.stamp_s = stamp_s  # not the sum of the steps: stamps must stay comparable
+        state.stamp_s, state.imu_s = stamp_s, until_s  # not sums: stamps must stay comparable
+
+    def imu_stamp_s(self, stamp_s: float) -> float:
+        """The IMU's clock at an image's stamp; samples up to there are wanted."""
+        return stamp_s + (0.0 if self.state is None else self.state.time_offset_s)
 
     def move(self, stamp_s: float, T_old_new: F8, turn_sigma: float, shift_sigma: float) -> None:
         """In place of `propagate` without an IMU: a step (4, 4) of the body that images show."""
@@ -228,6 +237,7 @@ class InertialFilter:
     def start(self, state: FilterState, tracks: FeatureTracks) -> None:
         """Begin at a state that was found elsewhere, with the tracks of its image."""
         self.state, self.condition, self.is_resting = state, "tracking", False
+        state.P[TIME, TIME] = self.options.time_offset_sigma_s**2
         self._last_tracks_s = self._last_frame_s = state.stamp_s
         self._recent.clear()
         self.newest_tracks = _ordered(tracks)
@@ -253,7 +263,7 @@ class InertialFilter:
     def rotation(self, start_s: float, end_s: float) -> F8:
         """(3, 3) camera rotation, points at the end to points at the start, by the gyroscope."""
         bias = np.zeros(3) if self.state is None else self.state.gyro_bias
-        steps = self._imu.steps(start_s, end_s)
+        steps = self.steps(start_s, end_s)
         middle = 0.5 * (steps.gyro_rad_s[1:] + steps.gyro_rad_s[:-1]) - bias
         R = np.eye(3)
         for turn in middle * steps.dt_s[:, None]:
@@ -262,8 +272,8 @@ class InertialFilter:
         return np.asarray(R_bc.T @ R @ R_bc)
 
     def steps(self, start_s: float, end_s: float) -> ImuSteps:
-        """The samples between two instants."""
-        return self._imu.steps(start_s, end_s)
+        """The samples between two images."""
+        return self._imu.steps(self.imu_stamp_s(start_s), self.imu_stamp_s(end_s))
 
     def estimate(self) -> InertialEstimate | None:
         """The estimate; None while initialising and when lost."""
@@ -273,7 +283,8 @@ class InertialFilter:
         return InertialEstimate(
             state.stamp_s, self.condition, state.T_world_body, state.v.copy(),
             state.gyro_bias.copy(), state.accel_bias.copy(), state.log_scale,
-            float(np.sqrt(state.P[SCALE, SCALE])), state.pose_covariance(),
+            float(np.sqrt(state.P[SCALE, SCALE])), state.time_offset_s,
+            float(np.sqrt(state.P[TIME, TIME])), state.pose_covariance(),
             state.P[:CORE, :CORE].copy(),
         )  # fmt: skip
 
@@ -295,6 +306,18 @@ class InertialFilter:
         """Of the last updates, about a second: 1 where errors are as stated; NaN: none yet."""
         dof = sum(d for _, d in self.nis)
         return float(sum(v for v, _ in self.nis) / dof) if dof else float("nan")
+
+    def landmarks(self) -> Landmarks | None:
+        """Triangulated depth of the newest image's tracks; None where it has no clone."""
+        state, o = self.state, self.options
+        if state is None or not state.clone_ids or state.clone_stamps_s[-1] != state.stamp_s:
+            return None
+        T_bc = self.T_body_camera
+        return find_landmarks(
+            state.clone_R @ T_bc[:3, :3], state.clone_R @ T_bc[:3, 3] + state.clone_p,
+            np.array(state.clone_stamps_s), [self._clone_tracks[i] for i in state.clone_ids],
+            o.sigma_px / o.focal_px, o.slide_px / o.focal_px,
+        )  # fmt: skip
 
     def warm_up(self) -> None:
         """Compile or load the kernels."""
@@ -325,6 +348,7 @@ class InertialFilter:
         if reading.is_shaken or flow > MAX_FLOW:
             return
         self.state = first_state(stamp_s, reading, o.scale_sigma, o.gravity_m_s2)
+        self.state.P[TIME, TIME] = o.time_offset_sigma_s**2
         self.condition, self.is_resting = "tracking", True
         self._last_tracks_s = stamp_s
         self._recent.clear()
@@ -412,7 +436,7 @@ class InertialFilter:
             ids = sorted(set(ids) | set(self._tracks.seen_by(state.clone_ids[leaving])))
         used = self._tracks.take(ids, o.max_tracks)
         self.last_update = update_from_tracks(
-            state, used, self.T_body_camera, o.sigma_px / o.focal_px,
+            state, used, self.T_body_camera, o.sigma_px / o.focal_px, o.slide_px / o.focal_px,
             max_relative=o.max_relative_depth, usual_depth_m=self.usual_depth_m,
         )  # fmt: skip
         if self.last_update.dof:
@@ -433,8 +457,8 @@ class InertialFilter:
         o = self.options
         points, at = self._points_among(state, tracks.ids)
         if len(points):
-            walk = o.point_walk_px / o.focal_px
-            state.loosen_points(points, walk)
+            waited_s = state.stamp_s - state.clone_stamps_s[-2]  # the newest clone is this image's
+            state.loosen_points(points, o.slide_px / o.focal_px * float(np.sqrt(waited_s)))
             seen = update_from_sights(
                 state, points, tracks.points[at], self.T_body_camera, o.sigma_px / o.focal_px
             )
@@ -457,8 +481,9 @@ class InertialFilter:
             t for t in range(len(used.ids))
             if update.outcome[t] == USED and used.clone_ids[used.starts[t + 1] - 1] == newest
         ][: max(room, 0)]  # fmt: skip
-        sigma = self.options.sigma_px / self.options.focal_px
-        add_points(state, used, lasting, self.T_body_camera, sigma)
+        o = self.options
+        sigma, slide = o.sigma_px / o.focal_px, o.slide_px / o.focal_px
+        add_points(state, used, lasting, self.T_body_camera, sigma, slide)
 
     def _leaving(self, state: FilterState) -> int | None:
         """Index of the clone that must go: the oldest, or the second newest while hovering.

@@ -16,7 +16,7 @@ from mono_hydra.tracking.filter_tracker import (
     DepthSource,
     FilterTracker,
     image_gap_s,
-    sigma_px_of,
+    pixel_factor,
 )
 from mono_hydra.tracking.front_end import FrontEndOptions
 from mono_hydra.tracking.imu import ImuModel
@@ -35,6 +35,7 @@ START_DEPTH_INTERVAL_S = 0.4
 MAX_FLOW_GAP_S = 0.5
 START_RETRY_S = 0.3
 MEASURED_SCALE_SIGMA = 0.01  # of a depth sensor
+TOLD_OFFSET_S = 0.005  # smaller errors of the clocks are no news
 HELD_SCALE_SIGMA = 1e-4  # of a scale that is not estimated
 DEFAULT_NOISE = DEVICES["d455"]  # of a recording that states none: a common MEMS device
 
@@ -72,10 +73,12 @@ def tracker_options(
         filter=FilterOptions(
             imu=ImuModel(noise.scaled(config.imu_noise_factor), rate_hz),
             focal_px=info.camera.fx,
-            sigma_px=sigma_px_of(config, info),
+            sigma_px=config.sigma_px * pixel_factor(info),
+            slide_px=config.slide_px * pixel_factor(info),
             max_clones=config.max_clones,
             clone_interval_s=config.clone_interval_s,
             max_points=config.max_points,
+            time_offset_sigma_s=config.time_offset_sigma_s,
             scale_sigma=scale_sigma if config.estimate_scale else HELD_SCALE_SIGMA,
             scale_time_s=config.scale_time_s,
             depth_common_sigma=scale_sigma,  # what one image gets wrong alike varies as much
@@ -113,13 +116,15 @@ class InertialTracker(FilterTracker):
         self._depth = depth
         self._window = deque[tuple[float, FeatureTracks]]()
         self._start_depth_s = self._start_tried_s = -np.inf
+        self._has_minded_clocks = False
 
     def step(self, frame: Frame) -> TrackedPose | None:
         """Pose of a frame; None while initialising, when lost, and for a stamp out of order."""
         stamp_s = frame.stamp_s + self.options.time_offset_s
         if self._is_late(stamp_s):
             return None
-        self.filter.propagate(self._samples_until(stamp_s), stamp_s)
+        until_s = self.filter.imu_stamp_s(stamp_s)
+        self.filter.propagate(self._samples_until(until_s), stamp_s)
         R_old_new = None if self._last_s is None else self.filter.rotation(self._last_s, stamp_s)
         longest_s = max(MAX_FLOW_GAP_S, self.options.filter.max_image_gap_s)
         if self._last_s is not None and stamp_s - self._last_s > longest_s:
@@ -130,7 +135,23 @@ class InertialTracker(FilterTracker):
         self.filter.add_frame(stamp_s, tracks)
         if self.filter.condition == "initialising":
             self._try_to_start(frame, stamp_s, tracks)
+        self._mind_the_clocks()
         return self._answer(frame)
+
+    def _mind_the_clocks(self) -> None:
+        """Say once that the clocks of images and IMU differ from what the recording states."""
+        estimate = self.filter.estimate()
+        if self._has_minded_clocks or estimate is None:
+            return
+        offset_s = estimate.time_offset_s
+        if abs(offset_s) > max(TOLD_OFFSET_S, 5.0 * estimate.time_offset_sigma_s):
+            self._has_minded_clocks = True
+            whole_s = self.options.time_offset_s + offset_s
+            logger.warning(
+                "the IMU's clock is about %+.0f ms from the images' (stated: %+.0f ms); tracking "
+                "corrects it, and knows it from the start with --set tracking.time_offset_s=%.3f",
+                1e3 * whole_s, 1e3 * self.options.time_offset_s, whole_s,
+            )  # fmt: skip
 
     def _at_stamp(self, frame: Frame, tracks: FeatureTracks, stamp_s: float) -> FeatureTracks:
         """Tracks as a camera had seen them that reads all rows at once."""
@@ -173,9 +194,10 @@ class InertialTracker(FilterTracker):
         stamps = np.array([s for s, _ in self._window])
         steps = [self.filter.steps(a, b) for a, b in itertools.pairwise(stamps)]
         walks = (o.imu.noise.gyro_walk, o.imu.noise.accel_walk)
+        sigma_px = float(np.hypot(o.sigma_px, o.slide_px * np.sqrt(0.5 * span_s)))
         state = moving_start(
             StartWindow(stamps, [t for _, t in self._window], steps), self.filter.T_body_camera,
-            walks, o.focal_px, o.sigma_px, o.gravity_m_s2, self.options.start,
+            walks, o.focal_px, sigma_px, o.gravity_m_s2, self.options.start,
         )  # fmt: skip
         if state is not None:
             logger.info("started in motion after %.1f s of it", span_s)

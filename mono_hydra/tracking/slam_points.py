@@ -130,8 +130,9 @@ def _corrected(state: FilterState, H: F8, r: F8, sigma: F8, good: Bool) -> Bool:
 
 
 def add_points(
-    state: FilterState, used: UsedTracks, chosen: list[int], T_body_camera: F8, sigma: float
-) -> list[int]:
+    state: FilterState, used: UsedTracks, chosen: list[int], T_body_camera: F8, sigma: float,
+    slide: float = 0.0,
+) -> list[int]:  # fmt: skip
     """Take tracks of an update into the state, as far as their depth is known well enough.
 
     Args:
@@ -139,7 +140,8 @@ def add_points(
         used: tracks.
         chosen: indices into them; the newest clone saw each last.
         T_body_camera: (4, 4).
-        sigma: of normalised image coordinates.
+        sigma: of normalised image coordinates, independent from sight to sight.
+        slide: of a track's patch in a second, a random walk in the same coordinates.
 
     Returns:
         Ids of the tracks that are points now.
@@ -148,7 +150,7 @@ def add_points(
     C, c = np.empty((n, 3, 3)), np.empty((n, 3))
     R_bc, t_bc = T_body_camera[:3, :3].copy(), T_body_camera[:3, 3].copy()
     kernels.cameras(state.clone_R, state.clone_p, R_bc, t_bc, C, c)
-    ids = np.array(state.clone_ids)
+    ids, stamps_s = np.array(state.clone_ids), np.array(state.clone_stamps_s)
     taken = []
     for t in chosen:
         part = slice(used.starts[t], used.starts[t + 1])
@@ -156,26 +158,29 @@ def add_points(
         uv, log_depth, spread = used.uv[part], used.log_depth[part], used.depth_sigma[part]
         f = np.empty(3)
         loose = np.sqrt(spread**2 + np.diag(state.P)[CORE + CLONE * at + 6])
+        N, W = np.empty((len(at), len(at))), np.empty((len(at), len(at)))
+        kernels.sight_noise(stamps_s - stamps_s[0], at, (slide / sigma) ** 2, N, W)
+        whole = sigma * float(np.sqrt(np.trace(N) / len(at)))
         outcome = kernels.triangulate(
-            C, c, state.clone_scale, at, uv, log_depth, loose, sigma, MAX_START_SIGMA, f
+            C, c, state.clone_scale, at, uv, log_depth, loose, whole, MAX_START_SIGMA, f
         )
         if outcome != kernels.USED:
             continue
         rows = 3 * len(at)
         H, Hf, r = np.empty((rows, 7)), np.empty((rows, 3)), np.empty(rows)
-        sight = np.empty(rows, np.int64)
+        sight, axis, G = np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty((rows, 3))
         m = kernels.track_rows(
-            C, c, state.clone_scale, at, uv, log_depth, spread, sigma, f, -1, H, Hf, r, sight
+            C, c, state.clone_scale, at, uv, log_depth, spread, sigma, f, -1, H, Hf, r, sight, axis
         )
         if m == 0:
             continue
         anchor = int(at[-1])
-        Q, upper = np.linalg.qr(Hf[:m])
-        inverse = np.linalg.inv(upper)
-        M, N = np.zeros((3, len(state.P))), inverse @ inverse.T
+        kernels.weigh(W, Hf, sight, axis, m, G)
+        own = np.linalg.inv(Hf[:m].T @ G[:m])
+        M = np.zeros((3, len(state.P)))
         for row in range(m):
             first = CORE + CLONE * int(at[sight[row]])
-            M[:, first : first + CLONE] -= np.outer(inverse @ Q[row], H[row])
+            M[:, first : first + CLONE] -= np.outer(own @ G[row], H[row])
         # from an error of the world's point to one in the anchor's camera
         a = CORE + CLONE * anchor
         M[:, a : a + 3] += se3.hat(f)
@@ -184,7 +189,7 @@ def add_points(
         point = np.array([x[0] / x[2], x[1] / x[2], 1.0 / x[2]])
         to_local = np.linalg.inv(_euclidean(point)[1]) @ C[anchor].T
         state.add_point(
-            int(used.ids[t]), int(ids[anchor]), point, to_local @ M, to_local @ N @ to_local.T
+            int(used.ids[t]), int(ids[anchor]), point, to_local @ M, to_local @ own @ to_local.T
         )
         taken.append(int(used.ids[t]))
     return taken

@@ -2,9 +2,12 @@
 
 A point f of the world seen by clone k with camera rotation C = R_k R_bc and centre c = R_k t_bc +
 p_k lies at x = C^T (f - c); under the right-invariant error x changes by C^T ([f]x th - dp + df).
-Rows are whitened. The point is eliminated by projecting on the complement of its three columns
-(Mourikis and Roumeliotis 2007); with Q an orthonormal basis of those, H^T (1 - Q Q^T) H needs no
-projected rows, and the gate's quadratic form is a least squares with the point as free parameter.
+Rows are given in standard deviations, but those of one image axis are not independent: a followed
+patch slides, so that sights close in time err alike. Their weights W are the inverse of
+1 + walk2 (t_last - max(t, t')). The point is eliminated by projecting on the complement of its
+three columns (Mourikis and Roumeliotis 2007); with G a basis of W times those, the information
+H^T W H - H^T G G^T H needs no projected rows, and the gate's quadratic form is a least squares with
+the point free.
 """
 
 from __future__ import annotations
@@ -85,30 +88,37 @@ def _first_inverse_depth(C: F8, c: F8, at: I8, uv: F8, logz: F8, scale: F8, a: i
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _seen_from(C: F8, c: F8, k: int, a: int, q: F8, J: F8, g: F8) -> None:
+    """Point q = (u, v, inverse depth) of camera a in camera k, times inverse depth: g (3,).
+
+    J (3, 3) is its derivative.
+    """
+    for i in range(3):
+        for j in range(2):
+            J[i, j] = C[k, 0, i] * C[a, 0, j] + C[k, 1, i] * C[a, 1, j] + C[k, 2, i] * C[a, 2, j]
+        J[i, 2] = (
+            C[k, 0, i] * (c[a, 0] - c[k, 0])
+            + C[k, 1, i] * (c[a, 1] - c[k, 1])
+            + C[k, 2, i] * (c[a, 2] - c[k, 2])
+        )
+        e = C[k, 0, i] * C[a, 0, 2] + C[k, 1, i] * C[a, 1, 2] + C[k, 2, i] * C[a, 2, 2]
+        g[i] = J[i, 0] * q[0] + J[i, 1] * q[1] + e + J[i, 2] * q[2]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _normal_equations(
     C: F8, c: F8, scale: F8, at: I8, uv: F8, logz: F8, log_sigma: F8, sigma: float,
     q: F8, A: F8, b: F8,
 ) -> float:  # fmt: skip
     """A, b of the point (u, v, inverse depth) in the camera of the last sight; returns the cost."""
     a = at[at.shape[0] - 1]
-    J, g, e, row = np.empty((3, 3)), np.empty(3), np.empty(3), np.empty(3)
+    J, g, row = np.empty((3, 3)), np.empty(3), np.empty(3)
     A[:] = 0.0
     b[:] = 0.0
     cost = 0.0
     for n in range(at.shape[0]):
         k = at[n]
-        for i in range(3):
-            for j in range(2):
-                J[i, j] = (
-                    C[k, 0, i] * C[a, 0, j] + C[k, 1, i] * C[a, 1, j] + C[k, 2, i] * C[a, 2, j]
-                )
-            e[i] = C[k, 0, i] * C[a, 0, 2] + C[k, 1, i] * C[a, 1, 2] + C[k, 2, i] * C[a, 2, 2]
-            J[i, 2] = (
-                C[k, 0, i] * (c[a, 0] - c[k, 0])
-                + C[k, 1, i] * (c[a, 1] - c[k, 1])
-                + C[k, 2, i] * (c[a, 2] - c[k, 2])
-            )
-            g[i] = J[i, 0] * q[0] + J[i, 1] * q[1] + e[i] + J[i, 2] * q[2]
+        _seen_from(C, c, k, a, q, J, g)
         if g[2] < MIN_Z_M * q[2] or g[2] < 1e-9:
             return np.inf
         for m in range(3):
@@ -185,13 +195,14 @@ def triangulate(
 @njit(cache=True, nogil=True, error_model="numpy")
 def track_rows(
     C: F8, c: F8, scale: F8, at: I8, uv: F8, logz: F8, log_sigma: F8, sigma: float, f: F8,
-    presumed: int, H: F8, Hf: F8, r: F8, sight: I8,
+    presumed: int, H: F8, Hf: F8, r: F8, sight: I8, axis: I8,
 ) -> int:  # fmt: skip
-    """Whitened rows of one track at point f; returns their number, 0 if behind a camera.
+    """Rows of one track at point f, in sigmas; returns their number, 0 if behind a camera.
 
     H (rows, 7): against th, dp and log-scale of the sight's clone; Hf (rows, 3) against the point;
-    r (rows,) measured minus expected; sight (rows,) index of the row's sight. The depth of sight
-    `presumed` is a presumption, which tells nothing about the log-scale.
+    r (rows,) measured minus expected; sight (rows,) index of the row's sight; axis (rows,) 0 or 1
+    of the image, 2 depth. The depth of sight `presumed` is a presumption, which tells nothing about
+    the log-scale.
     """
     x = np.empty(3)
     n_rows = 0
@@ -226,9 +237,35 @@ def track_rows(
             H[n_rows, 3] = -d0
             H[n_rows, 4] = -d1
             H[n_rows, 5] = -d2
-            sight[n_rows] = n
+            sight[n_rows], axis[n_rows] = n, m
             n_rows += 1
     return n_rows
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sight_noise(t: F8, at: I8, walk2: float, N: F8, W: F8) -> None:
+    """Covariance N (M, M) of a track's sights along one image axis, in sigmas, and its inverse W.
+
+    t (clones,) instants of the clones, at (M,) clone of each sight, walk2 variance of the slide in
+    one unit of t, in sigma squared. It counts backwards: the point is what the last sight shows.
+    """
+    m = at.shape[0]
+    last = t[at[m - 1]]
+    for i in range(m):
+        for j in range(m):
+            N[i, j] = walk2 * (last - max(t[at[i]], t[at[j]])) + (1.0 if i == j else 0.0)
+            W[i, j] = N[i, j]
+    for k in range(m):  # Gauss-Jordan in place; N is at least 1, no pivots are needed
+        pivot = 1.0 / W[k, k]
+        W[k, k] = 1.0
+        for j in range(m):
+            W[k, j] *= pivot
+        for i in range(m):
+            if i != k:
+                factor = W[i, k]
+                W[i, k] = 0.0
+                for j in range(m):
+                    W[i, j] -= factor * W[k, j]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -257,10 +294,51 @@ def orthonormalise(Hf: F8, n_rows: int) -> bool:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def gate_value(P: F8, at: I8, H: F8, Q: F8, r: F8, sight: I8, n_rows: int) -> float:
+def weigh(W: F8, X: F8, sight: I8, axis: I8, n_rows: int, out: F8) -> None:
+    """Rows of X (rows, k) times the weights of all rows; depths are independent."""
+    out[:n_rows] = 0.0
+    for a in range(n_rows):
+        for b in range(n_rows):
+            if axis[a] == axis[b] and (axis[a] < 2 or a == b):
+                w = 1.0 if axis[a] == 2 else W[sight[a], sight[b]]
+                for k in range(X.shape[1]):
+                    out[a, k] += w * X[b, k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def weighted_basis(W: F8, Q: F8, sight: I8, axis: I8, n_rows: int, G: F8) -> bool:
+    """G (rows, 3) with G G^T = W Q (Q^T W Q)^-1 Q^T W; False where that does not exist."""
+    B = np.zeros((3, 3))
+    weigh(W, Q, sight, axis, n_rows, G)
+    for a in range(n_rows):
+        for i in range(3):
+            for j in range(3):
+                B[i, j] += Q[a, i] * G[a, j]
+    for j in range(3):  # Cholesky, lower, in place
+        for m in range(j):
+            for i in range(j, 3):
+                B[i, j] -= B[i, m] * B[j, m]
+        if not B[j, j] > 0.0:
+            return False
+        root = np.sqrt(B[j, j])
+        for i in range(j, 3):
+            B[i, j] /= root
+    for a in range(n_rows):
+        for i in range(3):
+            s = G[a, i]
+            for m in range(i):
+                s -= B[i, m] * G[a, m]
+            G[a, i] = s / B[i, i]
+    return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def gate_value(
+    P: F8, at: I8, H: F8, Q: F8, r: F8, sight: I8, axis: I8, N: F8, n_rows: int
+) -> float:
     """Squared Mahalanobis length of r with the point (columns Q) free; P (7 N, 7 N) of the clones.
 
-    -1 where the covariance is not positive.
+    N (M, M) is the sights' own covariance along an axis. -1 where the sum is not positive.
     """
     S, T = np.empty((n_rows, n_rows)), np.empty((n_rows, 4))
     w = np.empty((at.shape[0], 7))
@@ -275,6 +353,8 @@ def gate_value(P: F8, at: I8, H: F8, Q: F8, r: F8, sight: I8, n_rows: int) -> fl
                 w[n, i] = s
         for a in range(b, n_rows):
             s = 1.0 if a == b else 0.0
+            if axis[a] == axis[b] and axis[a] < 2:
+                s = N[sight[a], sight[b]]
             for i in range(7):
                 s += H[a, i] * w[sight[a], i]
             S[a, b] = s
@@ -309,22 +389,31 @@ def gate_value(P: F8, at: I8, H: F8, Q: F8, r: F8, sight: I8, n_rows: int) -> fl
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_information(at: I8, H: F8, Q: F8, r: F8, sight: I8, n_rows: int, A: F8, b: F8) -> None:
-    """A += H^T (1 - Q Q^T) H, b += H^T (1 - Q Q^T) r over the clones' errors (7 N)."""
+def add_information(
+    at: I8, H: F8, G: F8, W: F8, r: F8, sight: I8, axis: I8, n_rows: int, A: F8, b: F8
+) -> None:
+    """A += H^T W H - H^T G G^T H, b += H^T W r - H^T G G^T r over the clones' errors (7 N)."""
     Y, z = np.zeros((3, 7 * at.shape[0])), np.zeros(3)
     for a in range(n_rows):
         first = 7 * sight[a]
         for m in range(3):
-            z[m] += Q[a, m] * r[a]
+            z[m] += G[a, m] * r[a]
             for j in range(7):
-                Y[m, first + j] += Q[a, m] * H[a, j]
+                Y[m, first + j] += G[a, m] * H[a, j]
     for a in range(n_rows):
         k = 7 * at[sight[a]]
-        rest = r[a] - (Q[a, 0] * z[0] + Q[a, 1] * z[1] + Q[a, 2] * z[2])
+        rest = -(G[a, 0] * z[0] + G[a, 1] * z[1] + G[a, 2] * z[2])
+        for c in range(n_rows):
+            if axis[a] != axis[c] or (axis[a] == 2 and a != c):
+                continue
+            w = 1.0 if axis[a] == 2 else W[sight[a], sight[c]]
+            rest += w * r[c]
+            other = 7 * at[sight[c]]
+            for i in range(7):
+                for j in range(7):
+                    A[k + i, other + j] += w * H[a, i] * H[c, j]
         for i in range(7):
             b[k + i] += H[a, i] * rest
-            for j in range(7):
-                A[k + i, k + j] += H[a, i] * H[a, j]
     for n in range(at.shape[0]):
         for m in range(at.shape[0]):
             for i in range(7):
@@ -339,8 +428,8 @@ def add_information(at: I8, H: F8, Q: F8, r: F8, sight: I8, n_rows: int, A: F8, 
 @njit(cache=True, nogil=True, error_model="numpy")
 def gather_information(
     C: F8, c: F8, scale: F8, P: F8, starts: I8, at: I8, uv: F8, logz: F8, log_sigma: F8,
-    sigma: float, max_relative: float, max_misfit: float, gates: F8, A: F8, b: F8,
-    usual_log_z: float, usual_sigma: float, outcome: I8, value: F8, dof: I8, points: F8,
+    t: F8, sigma: float, walk2: float, max_relative: float, max_misfit: float, gates: F8, A: F8,
+    b: F8, usual_log_z: float, usual_sigma: float, outcome: I8, value: F8, dof: I8, points: F8,
 ) -> None:  # fmt: skip
     """All tracks of one update; A (7 N, 7 N), b (7 N,) are added to, the rest written per track.
 
@@ -348,53 +437,141 @@ def gather_information(
     depth, so its last sight is presumed to lie at the usual depth of the scene, exp(usual_log_z),
     with usual_sigma of ln depth: without that, a camera that only turns would have no update.
 
+    t (clones,) instants of the clones; in a unit of it a patch slides by sqrt(walk2) sigma;
     starts (T + 1,) into at, uv, logz, log_sigma; gates[d] the limit for d degrees of freedom;
     outcome (T,), value (T,) gate's quadratic form, dof (T,), points (T, 3).
     """
     longest = 0
-    for t in range(starts.shape[0] - 1):
-        longest = max(longest, starts[t + 1] - starts[t])
+    for n in range(starts.shape[0] - 1):
+        longest = max(longest, starts[n + 1] - starts[n])
     H, Hf, r = np.empty((3 * longest, 7)), np.empty((3 * longest, 3)), np.empty(3 * longest)
-    sight, spread = np.empty(3 * longest, np.int64), np.empty(longest)
-    for t in range(starts.shape[0] - 1):
-        i0, i1 = starts[t], starts[t + 1]
-        dof[t] = 0
-        value[t] = 0.0
+    G = np.empty((3 * longest, 3))
+    N, W = np.empty((longest, longest)), np.empty((longest, longest))
+    sight, axis = np.empty(3 * longest, np.int64), np.empty(3 * longest, np.int64)
+    spread = np.empty(longest)
+    for n in range(starts.shape[0] - 1):
+        i0, i1 = starts[n], starts[n + 1]
+        dof[n] = 0
+        value[n] = 0.0
         if i1 - i0 < 2:
-            outcome[t] = TOO_SHORT
+            outcome[n] = TOO_SHORT
             continue
         k, u, lz, ls = at[i0:i1], uv[i0:i1], logz[i0:i1].copy(), log_sigma[i0:i1].copy()
         presumed, spread_uv = -1, sigma
-        for n in range(i1 - i0):  # for the point alone the log-scale is no free state
-            at_scale = 7 * k[n] + 6
-            spread[n] = np.sqrt(ls[n] * ls[n] + P[at_scale, at_scale])
-        f = points[t]
-        outcome[t] = triangulate(C, c, scale, k, u, lz, spread, sigma, max_relative, f)
-        if outcome[t] == VAGUE:
+        for i in range(i1 - i0):  # for the point alone the log-scale is no free state
+            at_scale = 7 * k[i] + 6
+            spread[i] = np.sqrt(ls[i] * ls[i] + P[at_scale, at_scale])
+        sight_noise(t, k, walk2, N, W)
+        usual = 0.0
+        for i in range(i1 - i0):
+            usual += N[i, i] / (i1 - i0)
+        f, whole = points[n], sigma * np.sqrt(usual)
+        outcome[n] = triangulate(C, c, scale, k, u, lz, spread, whole, max_relative, f)
+        if outcome[n] == VAGUE:
             presumed, spread_uv = i1 - i0 - 1, PRESUMED_FACTOR * sigma
             lz[presumed] = usual_log_z + scale[k[presumed]]
             ls[presumed] = spread[presumed] = usual_sigma
-            outcome[t] = triangulate(C, c, scale, k, u, lz, spread, spread_uv, np.inf, f)
-        if outcome[t] != USED:
+            whole *= PRESUMED_FACTOR
+            outcome[n] = triangulate(C, c, scale, k, u, lz, spread, whole, np.inf, f)
+        if outcome[n] != USED:
             continue
-        n_rows = track_rows(C, c, scale, k, u, lz, ls, spread_uv, f, presumed, H, Hf, r, sight)
+        n_rows = track_rows(
+            C, c, scale, k, u, lz, ls, spread_uv, f, presumed, H, Hf, r, sight, axis
+        )
         if n_rows == 0:
-            outcome[t] = BEHIND
+            outcome[n] = BEHIND
             continue
         misfit, n_uv = 0.0, 0
         for a in range(n_rows):
-            if H[a, 6] == 0.0:
+            if axis[a] < 2:
                 misfit += r[a] * r[a]
                 n_uv += 1
-        if misfit > max_misfit * max_misfit * n_uv:
-            outcome[t] = MISFIT
+        if misfit > max_misfit * max_misfit * usual * n_uv:
+            outcome[n] = MISFIT
             continue
-        if not orthonormalise(Hf, n_rows):
-            outcome[t] = VAGUE
+        if not orthonormalise(Hf, n_rows) or not weighted_basis(W, Hf, sight, axis, n_rows, G):
+            outcome[n] = VAGUE
             continue
-        dof[t] = n_rows - 3
-        value[t] = gate_value(P, k, H, Hf, r, sight, n_rows)
-        if value[t] < 0.0 or value[t] > gates[dof[t]]:
-            outcome[t] = GATED
+        dof[n] = n_rows - 3
+        value[n] = gate_value(P, k, H, Hf, r, sight, axis, N, n_rows)
+        if value[n] < 0.0 or value[n] > gates[dof[n]]:
+            outcome[n] = GATED
             continue
-        add_information(k, H, Hf, r, sight, n_rows, A, b)
+        add_information(k, H, G, W, r, sight, axis, n_rows, A, b)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _inverse_depth_variance(
+    C: F8, c: F8, at: I8, q: F8, column: F8, sigma: float, whole: float, N: F8, J: F8, g: F8,
+    share: F8,
+) -> float:  # fmt: skip
+    """Of least squares that took each sight for independent, with sigma `whole`.
+
+    In truth they have covariance sigma^2 N (M, M) along each axis. column (3,) is the last one of
+    the inverse normal matrix; J (3, 3), g (3,) and share (M, 2) are scratch.
+    """
+    m, a = at.shape[0], at[at.shape[0] - 1]
+    for n in range(m):
+        _seen_from(C, c, at[n], a, q, J, g)
+        for axis in range(2):
+            share[n, axis] = 0.0
+            for i in range(3):
+                row = (J[axis, i] - g[axis] / g[2] * J[2, i]) / g[2]
+                share[n, axis] += column[i] * row / (whole * whole)
+    variance = 0.0
+    for n in range(m):
+        for j in range(m):
+            variance += N[n, j] * (share[n, 0] * share[j, 0] + share[n, 1] * share[j, 1])
+    return variance * sigma * sigma
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def triangulate_last(
+    C: F8, c: F8, t: F8, starts: I8, at: I8, uv: F8, sigma: float, walk2: float, min_views: int,
+    max_relative: float, depth: F8, spread: F8,
+) -> None:  # fmt: skip
+    """Depth (T,) of tracks in the camera of their last sight, and sigma (T,) of its logarithm.
+
+    Both stay as they are where a track has too few sights, is vague, or does not fit: a root mean
+    square of its residuals beyond two sigmas.
+    """
+    longest = 0
+    for n in range(starts.shape[0] - 1):
+        longest = max(longest, starts[n + 1] - starts[n])
+    N, W = np.empty((longest, longest)), np.empty((longest, longest))
+    blind, ones, scale = np.full(longest, np.nan), np.ones(longest), np.zeros(C.shape[0])
+    A, b, d, q, f = np.empty((3, 3)), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+    J, g, share = np.empty((3, 3)), np.empty(3), np.empty((longest, 2))
+    for n in range(starts.shape[0] - 1):
+        i0, i1 = starts[n], starts[n + 1]
+        m = i1 - i0
+        if m < min_views:
+            continue
+        k, u, none, one = at[i0:i1], uv[i0:i1], blind[:m], ones[:m]
+        sight_noise(t, k, walk2, N, W)
+        usual = 0.0
+        for i in range(m):
+            usual += N[i, i] / m
+        whole = sigma * np.sqrt(usual)
+        if triangulate(C, c, scale, k, u, none, one, whole, max_relative, f) != USED:
+            continue
+        a = k[m - 1]
+        for i in range(3):
+            d[i] = (
+                C[a, 0, i] * (f[0] - c[a, 0])
+                + C[a, 1, i] * (f[1] - c[a, 1])
+                + C[a, 2, i] * (f[2] - c[a, 2])
+            )
+        if d[2] < MIN_Z_M:
+            continue
+        z = d[2]
+        q[0], q[1], q[2] = d[0] / z, d[1] / z, 1.0 / z
+        cost = _normal_equations(C, c, scale, k, u, none, one, whole, q, A, b)
+        if not cost < 4.0 * (2 * m - 3):
+            continue
+        b[0], b[1], b[2] = 0.0, 0.0, 1.0
+        if not solve3(A, b, d):
+            continue
+        variance = _inverse_depth_variance(C, c, k, q, d, sigma, whole, N, J, g, share)
+        if variance < (max_relative * q[2]) ** 2:
+            depth[n], spread[n] = z, np.sqrt(variance) * z

@@ -37,7 +37,7 @@ _GATES: F8 = np.concatenate([[0.0], chdtri(np.arange(1, MAX_ROWS), GATE_TAIL)])
 
 
 def update_from_tracks(
-    state: FilterState, tracks: UsedTracks, T_body_camera: F8, sigma: float,
+    state: FilterState, tracks: UsedTracks, T_body_camera: F8, sigma: float, slide: float = 0.0,
     *, max_relative: float = 0.2, max_misfit: float = 3.0, usual_depth_m: float = 3.0,
 ) -> TrackUpdate:  # fmt: skip
     """Correct the state by finished tracks, all gated against the same covariance.
@@ -46,7 +46,8 @@ def update_from_tracks(
         state: changed in place.
         tracks: their clones are all in the window.
         T_body_camera: (4, 4).
-        sigma: of normalised image coordinates.
+        sigma: of normalised image coordinates, independent from sight to sight.
+        slide: of a track's patch in a second, a random walk in the same coordinates.
         max_relative: points whose inverse depth is known worse than this have the usual depth.
         usual_depth_m: of the scene, known within a factor of exp(`USUAL_SIGMA`).
         max_misfit: largest mean reprojection error, in sigmas.
@@ -63,7 +64,8 @@ def update_from_tracks(
     P = np.ascontiguousarray(state.P[clones, clones])
     kernels.gather_information(
         C, c, state.clone_scale, P, tracks.starts, at, tracks.uv, tracks.log_depth,
-        tracks.depth_sigma, sigma, max_relative, max_misfit, _GATES, A, b,
+        tracks.depth_sigma, np.array(state.clone_stamps_s) - state.clone_stamps_s[0], sigma,
+        (slide / sigma) ** 2, max_relative, max_misfit, _GATES, A, b,
         float(np.log(usual_depth_m)), USUAL_SIGMA, outcome, value, dof, points,
     )  # fmt: skip
     used = outcome == kernels.USED

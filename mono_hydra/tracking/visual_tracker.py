@@ -24,7 +24,7 @@ from mono_hydra.tracking.filter_tracker import (
     DepthSource,
     FilterTracker,
     image_gap_s,
-    sigma_px_of,
+    pixel_factor,
 )
 from mono_hydra.tracking.front_end import FrontEndOptions
 from mono_hydra.tracking.imu import ImuModel
@@ -75,12 +75,14 @@ def visual_options(
         filter=FilterOptions(
             imu=ImuModel(noise, rate_hz, max_gap_s=MAX_GAP_S),
             focal_px=info.camera.fx,
-            sigma_px=sigma_px_of(config, info),
+            sigma_px=config.sigma_px * pixel_factor(info),
+            slide_px=config.slide_px * pixel_factor(info),
             gravity_m_s2=0.0,
             max_clones=config.max_clones,
             clone_interval_s=config.clone_interval_s,
             max_points=config.max_points,
             use_depth=config.use_depth,
+            time_offset_sigma_s=0.0,
             scale_sigma=0.0,
             depth_common_sigma=scale_sigma,  # what one image gets wrong alike varies as much
             max_velocity_sigma_m_s=3.0,

@@ -12,7 +12,7 @@ from mono_hydra.types import TrackHealth, TrackRecord
 NAN = float("nan")
 RECORDS = [
     TrackRecord(0.0, "initialising", TrackHealth(150, 0.0, 1.0, NAN, NAN)),
-    TrackRecord(0.05, "tracking", TrackHealth(148, 0.97, 0.8, 12.5, 0.9), 0.04, 0.08),
+    TrackRecord(0.05, "tracking", TrackHealth(148, 0.97, 0.8, 12.5, 0.9), 0.04, 0.08, 0.012, 0.001),
     TrackRecord(0.1, "degraded", TrackHealth(12, 0.5, 0.1, 40.0, 2.5), -0.02, 0.09),
     TrackRecord(0.15, "lost", TrackHealth(0, 0.0, 0.0, NAN, 2.5)),
 ]
@@ -27,7 +27,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         assert one.health.n_tracks == other.health.n_tracks
         numbers = [
             (r.health.inlier_share, r.health.parallax_px, r.health.nis_per_dof, r.log_scale,
-             r.log_scale_sigma) for r in (one, other)
+             r.log_scale_sigma, r.time_offset_s, r.time_offset_sigma_s) for r in (one, other)
         ]  # fmt: skip
         np.testing.assert_allclose(numbers[0], numbers[1])
 

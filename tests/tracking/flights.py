@@ -14,7 +14,7 @@ from mono_hydra.tracking.inertial_filter import FilterOptions, InertialEstimate,
 from mono_hydra.tracking.track_store import FeatureTracks
 from mono_hydra.types import ImuSamples
 
-OPTIONS = FilterOptions(imu=ImuModel(DEVICES["euroc"]), few_tracks=20)
+OPTIONS = FilterOptions(imu=ImuModel(DEVICES["euroc"]), few_tracks=20, slide_px=0.5)
 
 
 def flight(
@@ -30,12 +30,14 @@ def flight(
     )
 
 
-def steps(made: FlightTracks) -> Iterator[tuple[int, float, ImuSamples, FeatureTracks]]:
-    """Index, stamp, the samples since the last frame, tracks."""
+def steps(
+    made: FlightTracks, ahead_s: float = 0.0
+) -> Iterator[tuple[int, float, ImuSamples, FeatureTracks]]:
+    """Index, stamp, the samples since the last frame up to `ahead_s` after this one, tracks."""
     given = 0
     imu = made.imu
     for k, (stamp_s, seen) in enumerate(zip(made.stamps_s, made.frames, strict=True)):
-        until = int(np.searchsorted(imu.stamps_s, stamp_s, side="right"))
+        until = int(np.searchsorted(imu.stamps_s, stamp_s + ahead_s, side="right"))
         part = slice(given, until)
         given = until
         yield (
@@ -46,10 +48,12 @@ def steps(made: FlightTracks) -> Iterator[tuple[int, float, ImuSamples, FeatureT
         )
 
 
-def estimates(tracker: InertialFilter, made: FlightTracks) -> list[InertialEstimate]:
+def estimates(
+    tracker: InertialFilter, made: FlightTracks, ahead_s: float = 0.0
+) -> list[InertialEstimate]:
     """What the filter says of a flight, frame by frame from its start on."""
     out = []
-    for _, stamp_s, samples, tracks in steps(made):
+    for _, stamp_s, samples, tracks in steps(made, ahead_s):
         tracker.propagate(samples, stamp_s)
         tracker.add_frame(stamp_s, tracks)
         estimate = tracker.estimate()

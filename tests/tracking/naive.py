@@ -53,10 +53,20 @@ def moved(R: F8, vectors: list[F8], error: F8) -> tuple[F8, list[F8]]:
     return E @ R, parts
 
 
-def without_point(H: F8, Hf: F8, r: F8) -> tuple[F8, F8]:
-    """Rows projected on what the point cannot explain."""
+def without_point(H: F8, Hf: F8, r: F8, noise: F8) -> tuple[F8, F8, F8]:
+    """Rows, residuals and their covariance projected on what the point cannot explain."""
     N = null_space(Hf.T)
-    return N.T @ H, N.T @ r
+    return N.T @ H, N.T @ r, N.T @ noise @ N
+
+
+def noise_of(sight: I8, axis: I8, t: F8, walk2: float) -> F8:
+    """(rows, rows) covariance in sigmas of the sights of one track whose patch slides."""
+    noise = np.eye(len(sight))
+    for a in range(len(sight)):
+        for b in range(len(sight)):
+            if axis[a] == axis[b] < 2:
+                noise[a, b] += walk2 * (t[sight].max() - max(t[sight[a]], t[sight[b]]))
+    return noise
 
 
 def spread(H: F8, sight: I8, at: I8, n_clones: int) -> F8:

@@ -68,7 +68,7 @@ def run(given: Given) -> Outcome:
     body = given.path.body(stamps_s, T_BODY_CAMERA)
     samples = sense(body, 200.0, DEVICES["tumvi"], np.random.default_rng(0)).samples
     options = TrackerOptions(
-        FilterOptions(imu=ImuModel(DEVICES["tumvi"].scaled(2.0)), focal_px=CAMERA.fx)
+        FilterOptions(imu=ImuModel(DEVICES["tumvi"].scaled(2.0)), focal_px=CAMERA.fx, slide_px=1.0)
     )
     tracker = InertialTracker(given.imu(samples), T_BODY_CAMERA, given, options)
     poses, truth = [], []

@@ -42,6 +42,20 @@ def test_flight_is_followed_within_centimetres(
     assert 0.1 < scores["pose_per_dof"] < 3.0
 
 
+@pytest.mark.parametrize("offset_s", [-0.015, 0.015])
+def test_an_offset_of_the_clocks_is_found(made: FlightTracks, offset_s: float) -> None:
+    late = replace(made, stamps_s=made.stamps_s - offset_s)
+    found = estimates(InertialFilter(made.T_body_camera, OPTIONS), late, ahead_s=0.05)
+    last = found[-1]
+    assert last.time_offset_s == pytest.approx(offset_s, abs=0.002)
+    assert abs(last.time_offset_s - offset_s) < 4.0 * last.time_offset_sigma_s
+    truth = made.T_world_body[-len(found) :]
+    errors = pose_errors(np.array([e.T_world_body for e in found]), truth)
+    assert np.linalg.norm(errors[:, 3:], axis=1).max() < 0.08
+    held = InertialFilter(made.T_body_camera, replace(OPTIONS, time_offset_sigma_s=0.0))
+    assert estimates(held, late, ahead_s=0.05)[-1].time_offset_s == 0.0
+
+
 def test_an_unknown_yaw_or_place_of_the_world_stays_as_unknown(made: FlightTracks) -> None:
     one = InertialFilter(made.T_body_camera, OPTIONS)
     feed(one, made, last=50)

@@ -9,7 +9,7 @@ from mono_hydra.evaluation.covariance import nees
 from mono_hydra.geometry import se3
 from mono_hydra.simulation.imu import DEVICES
 from mono_hydra.tracking import propagation_kernels as kernels
-from mono_hydra.tracking.filter_state import CORE, DP, TH, FilterState
+from mono_hydra.tracking.filter_state import CORE, DP, TH, TIME, FilterState
 from mono_hydra.tracking.imu import ImuBuffer, ImuModel
 from mono_hydra.types import F8, ImuSamples
 from tests.tracking import naive
@@ -107,6 +107,25 @@ def test_relative_covariance_of_a_clone_taken_now_is_nothing() -> None:
     T, P = state.relative_to(7)
     np.testing.assert_allclose(T, np.eye(4), atol=1e-12)
     assert np.abs(P).max() < 1e-12
+
+
+def test_a_clone_moves_with_the_time_offset_as_the_pose_with_time() -> None:
+    rng = np.random.default_rng(6)
+    R, turn_rate, v = (
+        se3.exp_so3(rng.standard_normal(3)),
+        rng.standard_normal(3),
+        np.array([1, 2, -1.0]),
+    )
+    P = np.zeros((CORE, CORE))
+    P[TIME, TIME] = 1.0  # one unit of the offset's error
+    state = FilterState(0.0, R, P)
+    state.turn_rate, state.motion[0], state.motion[1] = turn_rate, v, [3.0, -2.0, 1.0]
+    state.add_clone(0)
+    change, step_s = state.P[CORE : CORE + 6, TIME], 1e-5
+    R_moved, (p_moved,) = naive.moved(R, [state.p], change * step_s)
+    np.testing.assert_allclose(R_moved, se3.exp_so3(turn_rate * step_s) @ R, atol=1e-9)
+    np.testing.assert_allclose(p_moved, state.p + v * step_s, atol=1e-9)
+    np.testing.assert_allclose(state.P[CORE : CORE + 6, CORE : CORE + 6], np.outer(change, change))
 
 
 def test_dropping_a_clone_leaves_the_others_as_they_were() -> None:

@@ -6,6 +6,7 @@ import copy
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from mono_hydra.evaluation.covariance import pose_errors
 from mono_hydra.tracking import slam_points
@@ -73,7 +74,8 @@ def test_a_point_that_changes_its_anchor_is_seen_as_before() -> None:
         np.testing.assert_allclose(after.H[0] @ state.P @ after.H[0].T, covariances[k], atol=1e-9)
 
 
-def test_window_and_new_point_together_know_what_all_rows_say() -> None:
+@pytest.mark.parametrize("slide", [0.0, 3.0 * SIGMA])
+def test_window_and_new_point_together_know_what_all_rows_say(slide: float) -> None:
     w = naive.window(3)
     state = window_state(w)
     n = len(w.R)
@@ -81,8 +83,8 @@ def test_window_and_new_point_together_know_what_all_rows_say() -> None:
         np.array([4]), np.array([0, n]), np.arange(n), w.uv, np.full(n, np.nan), np.full(n, np.nan)
     )
     prior = state.P.copy()
-    assert update_from_tracks(state, used, w.T_body_camera, SIGMA).n_used == 1
-    assert slam_points.add_points(state, used, [0], w.T_body_camera, SIGMA) == [4]
+    assert update_from_tracks(state, used, w.T_body_camera, SIGMA, slide).n_used == 1
+    assert slam_points.add_points(state, used, [0], w.T_body_camera, SIGMA, slide) == [4]
     probe = with_point(w, n - 1)  # its rows are derivatives by clones and point at once
     rows = []
     for k in range(n):
@@ -90,7 +92,9 @@ def test_window_and_new_point_together_know_what_all_rows_say() -> None:
         x, H = view.x[0], view.H[0]
         rows.append((H[:2] - np.outer(x[:2] / x[2], H[2])) / x[2] / SIGMA)
     H = np.concatenate(rows)
-    information = H.T @ H
+    sight, axis = np.repeat(np.arange(n), 2), np.tile([0, 1], n)
+    noise = naive.noise_of(sight, axis, np.array(state.clone_stamps_s), (slide / SIGMA) ** 2)
+    information = H.T @ np.linalg.solve(noise, H)
     information[: len(prior), : len(prior)] += np.linalg.inv(prior)
     expected = np.linalg.inv(information)
     np.testing.assert_allclose(state.P, expected, atol=1e-4 * np.abs(expected).max())

@@ -12,23 +12,23 @@ from tests.tracking import naive
 SIGMA = 1.0 / 460.0
 
 
-def rows_of(w: naive.Window) -> tuple[F8, F8, F8, I8, I8]:
-    """H, Hf, r, sight, at of a window at its true point."""
+def rows_of(w: naive.Window) -> tuple[F8, F8, F8, I8, I8, I8]:
+    """H, Hf, r, sight, axis, at of a window at its true point."""
     n = len(w.R)
     C, c = np.empty((n, 3, 3)), np.empty((n, 3))
     kernels.cameras(w.R, w.p, w.T_body_camera[:3, :3].copy(), w.T_body_camera[:3, 3].copy(), C, c)
     H, Hf, r = np.empty((3 * n, 7)), np.empty((3 * n, 3)), np.empty(3 * n)
-    sight, at = np.empty(3 * n, np.int64), np.arange(n)
+    sight, axis, at = np.empty(3 * n, np.int64), np.empty(3 * n, np.int64), np.arange(n)
     m = kernels.track_rows(
-        C, c, w.scale, at, w.uv, w.logz, np.full(n, 0.1), SIGMA, w.f, -1, H, Hf, r, sight
+        C, c, w.scale, at, w.uv, w.logz, np.full(n, 0.1), SIGMA, w.f, -1, H, Hf, r, sight, axis
     )
-    return H[:m], Hf[:m], r[:m], sight[:m], at
+    return H[:m], Hf[:m], r[:m], sight[:m], axis[:m], at
 
 
 @pytest.mark.parametrize("z_m", [0.3, 3.0, 8.0])
 def test_rows_are_the_derivatives_of_what_a_clone_sees(z_m: float) -> None:
     w = naive.window(1, z_m=z_m)
-    H, Hf, _, sight, _ = rows_of(w)
+    H, Hf, _, sight, axis, _ = rows_of(w)
     step = 1e-6
     row = 0
     for k in range(len(w.R)):
@@ -50,7 +50,7 @@ def test_rows_are_the_derivatives_of_what_a_clone_sees(z_m: float) -> None:
             Df[:, i] = (plus - minus) / (2 * step)
         sigma = np.array([SIGMA, SIGMA, 0.1])
         for m in range(3 if np.isfinite(w.logz[k]) else 2):
-            assert sight[row] == k
+            assert (sight[row], axis[row]) == (k, m)
             np.testing.assert_allclose(H[row], D[m] / sigma[m], atol=2e-5 / sigma[m])
             np.testing.assert_allclose(Hf[row], Df[m] / sigma[m], atol=2e-5 / sigma[m])
             row += 1
@@ -59,8 +59,8 @@ def test_rows_are_the_derivatives_of_what_a_clone_sees(z_m: float) -> None:
 
 def test_a_turn_of_the_world_about_the_vertical_is_not_seen() -> None:
     w = naive.window(2)
-    H, Hf, r, sight, at = rows_of(w)
-    H_left, _ = naive.without_point(naive.spread(H, sight, at, len(w.R)), Hf, r)
+    H, Hf, r, sight, _, at = rows_of(w)
+    H_left, _, _ = naive.without_point(naive.spread(H, sight, at, len(w.R)), Hf, r, np.eye(len(r)))
     turn = np.tile(np.array([0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]), len(w.R))
     shift = np.tile(np.array([0.0, 0.0, 0.0, 1.0, -2.0, 0.5, 0.0]), len(w.R))
     size = np.abs(H_left).max()
@@ -68,23 +68,32 @@ def test_a_turn_of_the_world_about_the_vertical_is_not_seen() -> None:
     assert np.abs(H_left @ shift).max() < 1e-9 * size
 
 
-def test_information_and_gate_equal_the_projected_rows() -> None:
+@pytest.mark.parametrize("walk2", [0.0, 0.3, 20.0])
+def test_information_and_gate_equal_the_projected_rows(walk2: float) -> None:
     w = naive.window(3, noise=SIGMA)
-    H, Hf, r, sight, at = rows_of(w)
-    full = naive.spread(H, sight, at, len(w.R))
-    H_left, r_left = naive.without_point(full, Hf, r)
-    n = full.shape[1]
+    H, Hf, r, sight, axis, at = rows_of(w)
+    t = np.cumsum([0.0, 0.1, 0.1, 0.3, 0.1, 0.2])
+    noise = naive.noise_of(sight, axis, t, walk2)
+    H_left, r_left, noise_left = naive.without_point(
+        naive.spread(H, sight, at, len(w.R)), Hf, r, noise
+    )
+    n = H_left.shape[1]
     root = 0.01 * np.random.default_rng(0).standard_normal((n, n))
     P = root @ root.T
-    Q = Hf.copy()
+    N, W = np.empty((len(at), len(at))), np.empty((len(at), len(at)))
+    kernels.sight_noise(t, at, walk2, N, W)
+    np.testing.assert_allclose(N @ W, np.eye(len(at)), atol=1e-12)
+    Q, G = Hf.copy(), np.empty_like(Hf)
     assert kernels.orthonormalise(Q, len(Q))
-    value = kernels.gate_value(P, at, H, Q, r, sight, len(H))
-    S = H_left @ P @ H_left.T + np.eye(len(H_left))
+    assert kernels.weighted_basis(W, Q, sight, axis, len(Q), G)
+    value = kernels.gate_value(P, at, H, Q, r, sight, axis, N, len(H))
+    S = H_left @ P @ H_left.T + noise_left
     assert value == pytest.approx(r_left @ np.linalg.solve(S, r_left), rel=1e-6)
     A, b = np.zeros((n, n)), np.zeros(n)
-    kernels.add_information(at, H, Q, r, sight, len(H), A, b)
-    np.testing.assert_allclose(A, H_left.T @ H_left, atol=1e-9 * np.abs(A).max())
-    np.testing.assert_allclose(b, H_left.T @ r_left, atol=1e-9 * np.abs(b).max())
+    kernels.add_information(at, H, G, W, r, sight, axis, len(H), A, b)
+    expected = H_left.T @ np.linalg.solve(noise_left, np.column_stack([H_left, r_left]))
+    np.testing.assert_allclose(A, expected[:, :-1], atol=1e-9 * np.abs(A).max())
+    np.testing.assert_allclose(b, expected[:, -1], atol=1e-9 * np.abs(b).max())
 
 
 @pytest.mark.parametrize("z_m", [0.3, 3.0, 8.0])
