@@ -1,8 +1,8 @@
 """Depth of keyframes, stage by stage, against true depth or a sensor's.
 
-As predicted, at the tracker's scale, corrected by landmarks, merged with earlier keyframes, drawn to
-planes. Of each stage: `abs_rel` (mean of |error| / depth), `abs_rel_median` (the same after a median scale
-an image), `bias` (mean log ratio), `within_1sigma` (0.683 wanted).
+As predicted, at the tracker's scale, corrected by landmarks, merged with earlier keyframes, drawn
+to planes. Of each stage: `abs_rel` (mean of |error| / depth), `abs_rel_median` (the same after a
+median scale an image), `bias` (mean log ratio), `within_1sigma` (0.683 wanted).
 """
 
 from __future__ import annotations

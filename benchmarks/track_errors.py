@@ -18,11 +18,11 @@ from tracked_images import walk
 
 from mono_hydra.config import PerceptionConfig
 from mono_hydra.geometry import se3
+from mono_hydra.geometry.depth_samples import depth_at
 from mono_hydra.labels import load_label_space
 from mono_hydra.perception.given import GivenPredictor
 from mono_hydra.sequences.base import Sequence
 from mono_hydra.sequences.open_sequence import open_sequence
-from mono_hydra.tracking.depth_samples import depth_at
 from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
 from mono_hydra.tracking.inertial_filter import InertialFilter
 from mono_hydra.tracking.rolling_shutter import at_the_stamp, row_delay_s

@@ -21,11 +21,11 @@ from mono_hydra.labels import LabelSpace
 from mono_hydra.mapping.keyframes import KeyframePolicy, KeyframeStore
 from mono_hydra.mapping.mesh import MeshBuilder
 from mono_hydra.mapping.volume import BlockIndex, Volume
-from mono_hydra.tracking.landmarks import Landmarks
 from mono_hydra.types import (
     F8,
     Frame,
     Keyframe,
+    Landmarks,
     MeshBlock,
     MovedKeyframe,
     Prediction,

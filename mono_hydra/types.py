@@ -162,6 +162,15 @@ class TrackedPose:
 
 
 @dataclass(frozen=True, eq=False)
+class Landmarks:
+    """Points of known depth in one image."""
+
+    points: F8  # (N, 2) normalised image coordinates
+    depth_m: F8  # (N,) along the optical axis
+    sigma: F8  # (N,) standard deviation of ln depth
+
+
+@dataclass(frozen=True, eq=False)
 class Keyframe:
     """What fusion reads: one view, quantised as it lies in the store."""
 

@@ -28,6 +28,7 @@ from mono_hydra.config import Config, load_config
 from mono_hydra.errors import ConfigError, DatasetError, MonoHydraError, OutputError
 from mono_hydra.files.run_folder import make_run_folder
 from mono_hydra.labels import LabelSpace, load_label_space
+from mono_hydra.perception.landmark_correction import LandmarkCorrection
 from mono_hydra.perception.network import NETWORK_LABELS
 from mono_hydra.pipeline import Aligner as StageAligner
 from mono_hydra.pipeline import Observer, Pipeline, Predictor, Tracker
@@ -254,7 +255,6 @@ def make_pipeline(
 ) -> Pipeline:
     """The pipeline of a recording."""
     from mono_hydra.perception.aligner import Aligner
-    from mono_hydra.perception.landmark_correction import LandmarkCorrection
     from mono_hydra.perception.temporal import TemporalMerger
     from mono_hydra.perception.tracked_scale import TrackedScale
 
@@ -428,6 +428,9 @@ class Run:
         scales = getattr(self.pipeline.predictor, "scales", {})
         if scales:
             extra["depth_scales"] = dict(sorted(scales.items()))
+        for stage in self.pipeline.aligners:
+            if isinstance(stage, LandmarkCorrection):
+                extra["landmarks"] = dict(sorted(stage.counts.items()))
         rooms = self.pipeline.graph.room_layer
         curve = (rooms.curve.thresholds_m, rooms.curve.counts, rooms.delta_m) if rooms else None
 

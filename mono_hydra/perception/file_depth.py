@@ -1,8 +1,9 @@
 """Depth of a network of the user's, the rest of a keyframe of the shipped network.
 
-A relative network is made metric per keyframe by `find_scale`. No tracker finds sparse points yet,
-so the shipped network's metric depth of the same keyframe stands in for them: a grid of its
-surest pixels. The map's scale is then the shipped network's, its shape the file's.
+A relative network is made metric per keyframe by `find_scale`, with the shipped network's metric
+depth of the same keyframe as points of known depth: a grid of its surest pixels. The map's scale is
+then the shipped network's, its shape the file's, until the tracker's landmarks correct both
+(`landmark_correction`).
 """
 
 from __future__ import annotations

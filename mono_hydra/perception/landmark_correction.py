@@ -16,9 +16,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from mono_hydra.tracking.depth_samples import depth_at
-from mono_hydra.tracking.landmarks import Landmarks
-from mono_hydra.types import F8, Prediction, TrackedPose
+from mono_hydra.geometry.depth_samples import depth_at
+from mono_hydra.types import F8, Landmarks, Prediction, TrackedPose
 
 MIN_LANDMARKS = 3
 SHARED = 0.2  # of the variance: one error of the whole image

@@ -13,17 +13,18 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from mono_hydra.tracking.depth_samples import depth_at, moving_mask
+from mono_hydra.geometry.depth_samples import depth_at
 from mono_hydra.tracking.filter_state import moved_covariance
 from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
 from mono_hydra.tracking.inertial_filter import FilterOptions, InertialEstimate, InertialFilter
-from mono_hydra.tracking.landmarks import Landmarks
+from mono_hydra.tracking.moving_mask import moving_mask
 from mono_hydra.tracking.relocaliser import Relocaliser
 from mono_hydra.tracking.track_store import FeatureTracks
 from mono_hydra.types import (
     F8,
     Bool,
     Frame,
+    Landmarks,
     Prediction,
     RelativePose,
     SequenceInfo,

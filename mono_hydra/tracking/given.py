@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 
 from mono_hydra.geometry import se3
-from mono_hydra.tracking.landmarks import Landmarks, LandmarkWindow
-from mono_hydra.types import F8, Frame, Prediction, TrackedPose, TrackRecord
+from mono_hydra.tracking.landmarks import LandmarkWindow
+from mono_hydra.types import F8, Frame, Landmarks, Prediction, TrackedPose, TrackRecord
 
 SAME_STAMP_S = 0.020  # a pose further from the picture's stamp belongs to another picture
 

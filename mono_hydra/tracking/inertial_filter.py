@@ -16,7 +16,7 @@ import numpy as np
 from mono_hydra.geometry import se3
 from mono_hydra.tracking.filter_state import CORE, DV, SCALE, TIME, FilterState, moved_covariance
 from mono_hydra.tracking.imu import ImuBuffer, ImuModel, ImuSteps
-from mono_hydra.tracking.landmarks import Landmarks, find_landmarks
+from mono_hydra.tracking.landmarks import find_landmarks
 from mono_hydra.tracking.rest import (
     MAX_FLOW,
     common_flow_px,
@@ -39,7 +39,7 @@ from mono_hydra.tracking.updates import (
     update_from_rows,
     update_from_tracks,
 )
-from mono_hydra.types import F8, I8, ImuSamples, TrackedPose
+from mono_hydra.types import F8, I8, ImuSamples, Landmarks, TrackedPose
 
 MIN_REST_SAMPLES = 5
 REST_SIGMA_M_S = 0.02

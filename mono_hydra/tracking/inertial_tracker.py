@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mono_hydra.config import TrackingConfig
+from mono_hydra.geometry.depth_samples import depth_at
 from mono_hydra.simulation.imu import DEVICES, ImuNoise
-from mono_hydra.tracking.depth_samples import depth_at
 from mono_hydra.tracking.filter_tracker import (
     DepthSource,
     FilterTracker,

@@ -8,29 +8,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from mono_hydra.tracking import track_kernels as kernels
 from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
 from mono_hydra.tracking.track_store import FeatureTracks
-from mono_hydra.types import F8, Frame
+from mono_hydra.types import F8, Frame, Landmarks
 
 MIN_VIEWS = 3
 MAX_SIGMA = 0.15  # of ln depth
 MAX_VIEWS = 15
 MIN_STEP_M, MAX_WAIT_S = 0.04, 0.5  # between views, whichever comes first
 MAX_PAUSE_S = 1.0  # between images: what flow finds after a longer one is often something else
-
-
-@dataclass(frozen=True, eq=False)
-class Landmarks:
-    """Points of known depth in one image."""
-
-    points: F8  # (N, 2) normalised image coordinates
-    depth_m: F8  # (N,) along the optical axis
-    sigma: F8  # (N,) standard deviation of ln depth
 
 
 def find_landmarks(

@@ -16,7 +16,7 @@ from scipy.optimize import least_squares
 
 from mono_hydra.geometry import se3
 from mono_hydra.geometry.camera import rays_of
-from mono_hydra.tracking.depth_samples import depth_at
+from mono_hydra.geometry.depth_samples import depth_at
 from mono_hydra.tracking.filter_state import moved_covariance
 from mono_hydra.types import F8, I8, U1, Frame, Prediction
 

@@ -15,8 +15,7 @@ from mono_hydra.perception.landmark_correction import (
     LandmarkCorrection,
     corrected_by,
 )
-from mono_hydra.tracking.landmarks import Landmarks
-from mono_hydra.types import F8, Camera, Prediction, TrackedPose
+from mono_hydra.types import F8, Camera, Landmarks, Prediction, TrackedPose
 
 CAMERA = Camera(160, 120, 130.0, 130.0, 79.5, 59.5)
 SIGMA = 0.15

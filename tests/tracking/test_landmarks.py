@@ -9,10 +9,10 @@ import pytest
 
 from mono_hydra.tracking.given import GivenTracker
 from mono_hydra.tracking.inertial_filter import InertialFilter
-from mono_hydra.tracking.landmarks import Landmarks, LandmarkWindow, find_landmarks
+from mono_hydra.tracking.landmarks import LandmarkWindow, find_landmarks
 from mono_hydra.tracking.slam_points import points_seen
 from mono_hydra.tracking.track_store import FeatureTracks
-from mono_hydra.types import F8
+from mono_hydra.types import F8, Landmarks
 from tests.tracking import wall as world
 from tests.tracking.flights import OPTIONS, estimates, flight
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mono_hydra.tracking.depth_samples import depth_at
+from mono_hydra.geometry.depth_samples import depth_at
 from mono_hydra.types import Camera, Prediction
 
 CAMERA = Camera(40, 30, 20.0, 20.0, 19.5, 14.5)
