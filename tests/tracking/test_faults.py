@@ -19,6 +19,8 @@ from tests.tracking.wall import CAMERA, T_BODY_CAMERA, errors_of, patterned, vie
 
 RATE_HZ, KEYFRAME_EVERY, END_S = 12.0, 3, 7.0
 ONSET_S = 3.5
+PERSON = 31  # of nyu40
+COAT = patterned(2)
 WALL, PLAIN = patterned(), np.full((600, 2400), 140, np.uint8)
 
 
@@ -46,6 +48,7 @@ class Given:
     frame: Callable[[Frame], Frame | None] = lambda frame: frame
     depth: Callable[[float], float] = lambda stamp_s: 1.0  # a factor on what is predicted
     is_plain: Callable[[float], bool] = lambda stamp_s: False
+    scene: Callable[[Frame, Prediction], tuple[Frame, Prediction]] = lambda f, p: (f, p)
     prediction: Prediction | None = None
 
     def step(self, frame: Frame, T_world_camera: F8) -> Prediction | None:
@@ -68,13 +71,15 @@ def run(given: Given) -> Outcome:
     body = given.path.body(stamps_s, T_BODY_CAMERA)
     samples = sense(body, 200.0, DEVICES["tumvi"], np.random.default_rng(0)).samples
     options = TrackerOptions(
-        FilterOptions(imu=ImuModel(DEVICES["tumvi"].scaled(2.0)), focal_px=CAMERA.fx, slide_px=1.0)
+        FilterOptions(imu=ImuModel(DEVICES["tumvi"].scaled(2.0)), focal_px=CAMERA.fx, slide_px=1.0),
+        dynamic_ids=frozenset({PERSON}),
     )
     tracker = InertialTracker(given.imu(samples), T_BODY_CAMERA, given, options)
     poses, truth = [], []
     for k, stamp_s in enumerate(np.arange(0.0, END_S, 1.0 / RATE_HZ).tolist()):
         T = given.path.camera(np.array([stamp_s])).T_world[0]
         frame, prediction = view(PLAIN if given.is_plain(stamp_s) else WALL, T, stamp_s, k)
+        frame, prediction = given.scene(frame, prediction)
         factor = np.float32(given.depth(stamp_s))
         given.prediction = replace(prediction, depth_m=prediction.depth_m * factor)
         spoilt = given.frame(frame)
@@ -142,6 +147,22 @@ def disordered(frame: Frame) -> Frame:
     return replace(frame, stamp_s=frame.stamp_s - 2.0 / RATE_HZ) if late else frame
 
 
+def passer_by(frame: Frame, prediction: Prediction) -> tuple[Frame, Prediction]:
+    """Someone in a patterned coat walks across half of the picture, 1.2 m away, for 2 s."""
+    height, width = frame.rgb.shape[:2]
+    if not during(ONSET_S, 2.0)(frame.stamp_s):
+        return frame, prediction
+    left = round((1.5 * (frame.stamp_s - ONSET_S) / 2.0 - 0.5) * width)
+    first, last = max(left, 0), min(left + width // 2, width)
+    if first >= last:
+        return frame, prediction
+    part = np.s_[height // 8 :, first:last]
+    rgb, depth_m, labels = frame.rgb.copy(), prediction.depth_m.copy(), prediction.labels.copy()
+    coat = COAT[: height - height // 8, first - left : last - left]
+    rgb[part], depth_m[part], labels[part] = coat[..., None], 1.2, PERSON
+    return replace(frame, rgb=rgb), replace(prediction, rgb=rgb, depth_m=depth_m, labels=labels)
+
+
 def too_long(frame: Frame) -> Frame:
     return replace(frame, camera=replace(frame.camera, fx=1.02 * frame.camera.fx))
 
@@ -157,6 +178,7 @@ FAULTS: dict[str, tuple[Given, float]] = {  # with the largest error allowed, me
     "white": (Given(frame=painted(255, during(ONSET_S, 1.5))), 0.30),
     "hand": (Given(frame=hand), 0.30),
     "blank_wall": (Given(is_plain=during(ONSET_S, 2.0)), 0.30),
+    "person": (Given(scene=passer_by), 0.15),
     "pure_rotation_start": (Given(motion(0.0, 3.0)), 0.15),
     "static_start": (Given(motion(3.5)), 0.08),
     "intrinsics": (Given(frame=too_long), 0.10),
