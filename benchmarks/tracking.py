@@ -76,7 +76,7 @@ def main(argv: Rows[str]) -> int:
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")
     parser.add_argument("--noise", type=float, default=3.0, help="factor on real densities")
     parser.add_argument("--sigma-px", type=float, default=1.0)
-    parser.add_argument("--slide-px", type=float, default=3.0)
+    parser.add_argument("--slide-px", type=float, default=2.0)
     parser.add_argument("--clones", type=int, default=15)
     parser.add_argument("--clone-hz", type=float, default=10.0)
     parser.add_argument("--seconds", type=float, help="of a flight (40) or of a replay (all)")

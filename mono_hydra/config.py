@@ -54,8 +54,8 @@ class TrackingConfig(Section):
     """Estimated poses: what the filter believes of its input."""
 
     n_tracks: int = Field(default=160, ge=20, le=1000)
-    sigma_px: float = Field(default=1.0, ge=0.3)  # of a track, at 460 px of focal length
-    slide_px: float = Field(default=3.0, ge=0.0)  # what is followed slides so much in a second
+    sigma_px: float = Field(default=0.5, ge=0.1)  # of a track, at 460 px of focal length
+    slide_px: float = Field(default=2.0, ge=0.0)  # what is followed slides so much in a second
     imu_noise_factor: float = Field(default=2.0, gt=0.0)  # on what the recording states
     scale_sigma: float = Field(default=0.10, gt=0.0)  # of predicted depth's log-scale
     scale_time_s: float = Field(default=10.0, gt=0.0)

@@ -55,7 +55,7 @@ class FilterOptions:
     imu: ImuModel = field(default_factory=ImuModel)
     focal_px: float = 460.0
     sigma_px: float = 1.0  # of a track in one image, independent
-    slide_px: float = 3.0  # a followed patch slides so much in a second, a random walk
+    slide_px: float = 2.0  # a followed patch slides so much in a second, a random walk
     gravity_m_s2: float = 9.81
     max_clones: int = 15
     clone_interval_s: float = 0.1

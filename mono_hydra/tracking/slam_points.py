@@ -125,7 +125,9 @@ def _corrected(state: FilterState, H: F8, r: F8, sigma: F8, good: Bool) -> Bool:
     good = good & (value < _GATES[d])
     if good.any():
         used = np.repeat(good, d)
-        correct_by_rows(state, rows[used], HP[used], r[good].ravel(), sigma[good].ravel())
+        weight = np.minimum((kernels.STUDENT_DOF + d) / (kernels.STUDENT_DOF + value), 1.0)
+        spread = sigma / np.sqrt(weight)[:, None]
+        correct_by_rows(state, rows[used], HP[used], r[good].ravel(), spread[good].ravel())
     return np.asarray(good)
 
 

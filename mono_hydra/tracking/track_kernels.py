@@ -20,6 +20,7 @@ from mono_hydra.types import F8, I8
 USED, TOO_SHORT, BEHIND, VAGUE, MISFIT, GATED = 0, 1, 2, 3, 4, 5
 MIN_Z_M = 0.1
 LM_STEPS = 8
+STUDENT_DOF = 4.0  # tracks that fit badly count for less: errors have heavy tails
 PRESUMED_FACTOR = 2.0  # on sigma where depth is presumed: all such tracks err alike
 
 
@@ -390,9 +391,10 @@ def gate_value(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def add_information(
-    at: I8, H: F8, G: F8, W: F8, r: F8, sight: I8, axis: I8, n_rows: int, A: F8, b: F8
-) -> None:
-    """A += H^T W H - H^T G G^T H, b += H^T W r - H^T G G^T r over the clones' errors (7 N)."""
+    at: I8, H: F8, G: F8, W: F8, r: F8, sight: I8, axis: I8, n_rows: int, weight: float,
+    A: F8, b: F8,
+) -> None:  # fmt: skip
+    """A, b += weight times H^T (W - G G^T) H and H^T (W - G G^T) r, over the clones' (7 N)."""
     Y, z = np.zeros((3, 7 * at.shape[0])), np.zeros(3)
     for a in range(n_rows):
         first = 7 * sight[a]
@@ -411,14 +413,14 @@ def add_information(
             other = 7 * at[sight[c]]
             for i in range(7):
                 for j in range(7):
-                    A[k + i, other + j] += w * H[a, i] * H[c, j]
+                    A[k + i, other + j] += weight * w * H[a, i] * H[c, j]
         for i in range(7):
-            b[k + i] += H[a, i] * rest
+            b[k + i] += weight * H[a, i] * rest
     for n in range(at.shape[0]):
         for m in range(at.shape[0]):
             for i in range(7):
                 for j in range(7):
-                    A[7 * at[n] + i, 7 * at[m] + j] -= (
+                    A[7 * at[n] + i, 7 * at[m] + j] -= weight * (
                         Y[0, 7 * n + i] * Y[0, 7 * m + j]
                         + Y[1, 7 * n + i] * Y[1, 7 * m + j]
                         + Y[2, 7 * n + i] * Y[2, 7 * m + j]
@@ -497,7 +499,8 @@ def gather_information(
         if value[n] < 0.0 or value[n] > gates[dof[n]]:
             outcome[n] = GATED
             continue
-        add_information(k, H, G, W, r, sight, axis, n_rows, A, b)
+        weight = min((STUDENT_DOF + dof[n]) / (STUDENT_DOF + value[n]), 1.0)
+        add_information(k, H, G, W, r, sight, axis, n_rows, weight, A, b)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

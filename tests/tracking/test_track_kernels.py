@@ -90,7 +90,7 @@ def test_information_and_gate_equal_the_projected_rows(walk2: float) -> None:
     S = H_left @ P @ H_left.T + noise_left
     assert value == pytest.approx(r_left @ np.linalg.solve(S, r_left), rel=1e-6)
     A, b = np.zeros((n, n)), np.zeros(n)
-    kernels.add_information(at, H, G, W, r, sight, axis, len(H), A, b)
+    kernels.add_information(at, H, G, W, r, sight, axis, len(H), 1.0, A, b)
     expected = H_left.T @ np.linalg.solve(noise_left, np.column_stack([H_left, r_left]))
     np.testing.assert_allclose(A, expected[:, :-1], atol=1e-9 * np.abs(A).max())
     np.testing.assert_allclose(b, expected[:, -1], atol=1e-9 * np.abs(b).max())
