@@ -9,10 +9,10 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mono_hydra.errors import ConfigError
 
@@ -25,12 +25,20 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+def _word_of_switch(value: object) -> object:
+    """YAML reads the bare word `off` as a truth value."""
+    return "off" if value is False else value
+
+
+AlignMode = Annotated[Literal["auto", "off"], BeforeValidator(_word_of_switch)]
+
+
 class PerceptionConfig(Section):
     """Depth and labels of keyframes."""
 
     degrade: Literal["none", "network"] = "none"
     degrade_seed: int = Field(default=0, ge=0)
-    align: Literal["auto", "off"] = "auto"  # draw uncertain depth to planes; sensors: untouched
+    align: AlignMode = "auto"  # draw uncertain depth to planes; sensors: untouched
     use_landmarks: bool = True  # predicted depth is corrected by triangulated corners
     temporal_views: int = Field(default=3, ge=0, le=8)  # predictions merged into the next one
     temporal_max_age_s: float = Field(default=3.0, gt=0.0)

@@ -15,6 +15,10 @@ def test_exponents_without_a_dot_are_numbers():
     assert load_config(settings=("mapping.voxel_size_m=5e-2",)).mapping.voxel_size_m == 0.05
 
 
+def test_the_bare_word_off_is_no_truth_value():
+    assert load_config((), ("perception.align=off",)).perception.align == "off"
+
+
 def test_words_are_not_numbers():
     with pytest.raises(ConfigError, match=r"mapping.voxel_size_m"):
         load_config(settings=("mapping.voxel_size_m=five",))
