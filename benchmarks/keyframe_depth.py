@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 from harness import BenchmarkRun, finish, limits, make_parser, run_benchmark, say, summary_of
-from tracked_images import walk
+from tracked_images import true_depth, walk
 
 from mono_hydra.cli.run_sequence import label_space_of, make_pipeline
-from mono_hydra.config import Config, PerceptionConfig, load_config
+from mono_hydra.config import Config, load_config
 from mono_hydra.labels import load_label_space
-from mono_hydra.perception.given import GivenPredictor
 from mono_hydra.sequences.base import Sequence
 from mono_hydra.sequences.open_sequence import open_sequence
 from mono_hydra.types import Prediction, Provenance
@@ -49,11 +48,7 @@ def measure(sequence: Sequence, poses: str, config: Config) -> dict[str, Any]:
     provenance = Provenance(poses, "m2h", "m2h")  # type: ignore[arg-type]
     space = load_label_space(label_space_of(sequence.info, provenance))
     pipeline = make_pipeline(sequence, config, provenance, space)
-    width = config.mapping.image_width
-    truth_space = load_label_space(sequence.info.label_space)
-    truth = GivenPredictor(
-        sequence.reference(), truth_space, PerceptionConfig(), width, use_labels=False
-    )
+    truth = true_depth(sequence, config.mapping.image_width)
     rows: dict[str, list[dict[str, float]]] = {}
     for frame in sequence.frames():
         tracked = pipeline.tracker.step(frame)

@@ -14,13 +14,10 @@ from dataclasses import replace
 
 import numpy as np
 from harness import BenchmarkRun, finish, limits, make_parser, run_benchmark, say, summary_of
-from tracked_images import walk
+from tracked_images import true_depth, walk
 
-from mono_hydra.config import PerceptionConfig
 from mono_hydra.geometry import se3
 from mono_hydra.geometry.depth_samples import depth_at
-from mono_hydra.labels import load_label_space
-from mono_hydra.perception.given import GivenPredictor
 from mono_hydra.sequences.base import Sequence
 from mono_hydra.sequences.open_sequence import open_sequence
 from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
@@ -51,8 +48,7 @@ def main(argv: Rows[str]) -> int:
 
 def errors_of(sequence: Sequence, seconds: float) -> tuple[F8, F8, F8]:
     """Track (N,), age in seconds (N,) and error in pixels (N, 2) of all sights after the first."""
-    space = load_label_space(sequence.info.label_space)
-    truth = GivenPredictor(sequence.reference(), space, PerceptionConfig(), 640, use_labels=False)
+    truth = true_depth(sequence, 640)
     stamps_s, poses = sequence.reference().trajectory()
     imu, T_body_camera = sequence.imu(), sequence.info.T_body_camera
     assert imu is not None

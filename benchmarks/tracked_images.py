@@ -14,12 +14,13 @@ from gtsam_smoother import INTERVAL_S, TrackedFrame, smooth
 from harness import BenchmarkRun, say, simulate_once
 
 from mono_hydra.cli.run_sequence import label_space_of, make_predictor, make_tracker
-from mono_hydra.config import Config, load_config
+from mono_hydra.config import Config, PerceptionConfig, load_config
 from mono_hydra.errors import MonoHydraError, TrackingError
 from mono_hydra.evaluation.consistency import score_consistency
 from mono_hydra.evaluation.trajectory import score_trajectory
 from mono_hydra.labels import load_label_space
 from mono_hydra.mapping.keyframes import KeyframePolicy
+from mono_hydra.perception.given import GivenPredictor
 from mono_hydra.pipeline import Predictor, Tracker
 from mono_hydra.sequences.base import Sequence
 from mono_hydra.sequences.open_sequence import open_sequence
@@ -82,6 +83,12 @@ def at_rest(folder: Path, settings: list[str]) -> BenchmarkRun:
         f"{scores['rest.gravity_error_deg']:.2f} degrees, drift {scores['rest.drift_m']:.3f} m"
     )
     return BenchmarkRun(sequence.info.name, scores)
+
+
+def true_depth(sequence: Sequence, width: int) -> GivenPredictor:
+    """Gives the recording's own depth on images of that width; for comparison only."""
+    space = load_label_space(sequence.info.label_space)
+    return GivenPredictor(sequence.reference(), space, PerceptionConfig(), width, use_labels=False)
 
 
 def walk(seed: int, fault: str | None = None) -> Path:

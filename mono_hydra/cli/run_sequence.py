@@ -292,7 +292,7 @@ def make_tracker(
         DatasetError: the IMU cannot be read.
     """
     from mono_hydra.sequences.up import find_up
-    from mono_hydra.tracking.filter_tracker import pixel_factor
+    from mono_hydra.tracking.filter_tracker import track_errors_px
     from mono_hydra.tracking.given import GivenTracker
     from mono_hydra.tracking.inertial_tracker import (
         MEASURED_SCALE_SIGMA,
@@ -305,11 +305,9 @@ def make_tracker(
     if provenance.poses == "dataset":
         window = None
         if provenance.depth != "sensor" and config.perception.use_landmarks:
-            focal_px, factor = sequence.info.camera.fx, pixel_factor(sequence.info)
-            tracking = config.tracking
-            window = LandmarkWindow(
-                focal_px, tracking.sigma_px * factor, tracking.slide_px * factor, tracking.n_tracks
-            )
+            sigma_px, slide_px = track_errors_px(config.tracking, sequence.info)
+            focal_px = sequence.info.camera.fx
+            window = LandmarkWindow(focal_px, sigma_px, slide_px, config.tracking.n_tracks)
         return GivenTracker(sequence.reference(), find_up(sequence).R_zup_world, window)
     if provenance.poses == "vo":
         is_measured = provenance.depth == "sensor"

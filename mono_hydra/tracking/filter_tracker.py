@@ -13,6 +13,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from mono_hydra.config import TrackingConfig
 from mono_hydra.geometry.depth_samples import depth_at
 from mono_hydra.tracking.filter_state import moved_covariance
 from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
@@ -245,9 +246,10 @@ class FilterTracker:
             logger.info("found the map again at %.2f s", frame.stamp_s)
 
 
-def pixel_factor(info: SequenceInfo) -> float:
-    """On errors of tracks in a recording's images: finer pixels are not followed more finely."""
-    return max(info.camera.fx / SIGMA_FOCAL_PX, 1.0)
+def track_errors_px(config: TrackingConfig, info: SequenceInfo) -> tuple[float, float]:
+    """Sigma and slide in a recording's images: finer pixels are not followed more finely."""
+    factor = max(info.camera.fx / SIGMA_FOCAL_PX, 1.0)
+    return config.sigma_px * factor, config.slide_px * factor
 
 
 def image_gap_s(info: SequenceInfo) -> float:

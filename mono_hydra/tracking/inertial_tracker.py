@@ -12,11 +12,12 @@ import numpy as np
 from mono_hydra.config import TrackingConfig
 from mono_hydra.geometry.depth_samples import depth_at
 from mono_hydra.simulation.imu import DEVICES, ImuNoise
+from mono_hydra.tracking.filter_state import TIME
 from mono_hydra.tracking.filter_tracker import (
     DepthSource,
     FilterTracker,
     image_gap_s,
-    pixel_factor,
+    track_errors_px,
 )
 from mono_hydra.tracking.front_end import FrontEndOptions
 from mono_hydra.tracking.imu import ImuModel
@@ -69,12 +70,13 @@ def tracker_options(
     if offset_s is None:
         offset_s = 0.0 if card is None else card.time_offset_s
     scale_sigma = MEASURED_SCALE_SIGMA if depth_is_measured else config.scale_sigma
+    sigma_px, slide_px = track_errors_px(config, info)
     return TrackerOptions(
         filter=FilterOptions(
             imu=ImuModel(noise.scaled(config.imu_noise_factor), rate_hz),
             focal_px=info.camera.fx,
-            sigma_px=config.sigma_px * pixel_factor(info),
-            slide_px=config.slide_px * pixel_factor(info),
+            sigma_px=sigma_px,
+            slide_px=slide_px,
             max_clones=config.max_clones,
             clone_interval_s=config.clone_interval_s,
             max_points=config.max_points,
@@ -140,11 +142,11 @@ class InertialTracker(FilterTracker):
 
     def _mind_the_clocks(self) -> None:
         """Say once that the clocks of images and IMU differ from what the recording states."""
-        estimate = self.filter.estimate()
-        if self._has_minded_clocks or estimate is None:
+        state = self.filter.state
+        if self._has_minded_clocks or state is None or self.filter.condition == "lost":
             return
-        offset_s = estimate.time_offset_s
-        if abs(offset_s) > max(TOLD_OFFSET_S, 5.0 * estimate.time_offset_sigma_s):
+        offset_s, sigma_s = state.time_offset_s, float(np.sqrt(state.P[TIME, TIME]))
+        if abs(offset_s) > max(TOLD_OFFSET_S, 5.0 * sigma_s):
             self._has_minded_clocks = True
             whole_s = self.options.time_offset_s + offset_s
             logger.warning(

@@ -161,8 +161,8 @@ def add_points(
         f = np.empty(3)
         loose = np.sqrt(spread**2 + np.diag(state.P)[CORE + CLONE * at + 6])
         N, W = np.empty((len(at), len(at))), np.empty((len(at), len(at)))
-        kernels.sight_noise(stamps_s - stamps_s[0], at, (slide / sigma) ** 2, N, W)
-        whole = sigma * float(np.sqrt(np.trace(N) / len(at)))
+        usual = kernels.sight_noise(stamps_s - stamps_s[0], at, (slide / sigma) ** 2, N, W)
+        whole = sigma * float(np.sqrt(usual))
         outcome = kernels.triangulate(
             C, c, state.clone_scale, at, uv, log_depth, loose, whole, MAX_START_SIGMA, f
         )

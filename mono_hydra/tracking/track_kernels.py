@@ -244,8 +244,19 @@ def track_rows(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sight_noise(t: F8, at: I8, walk2: float, N: F8, W: F8) -> None:
+def longest_track(starts: I8) -> int:
+    """Most sights of one track; starts (T + 1,)."""
+    longest = 0
+    for n in range(starts.shape[0] - 1):
+        longest = max(longest, starts[n + 1] - starts[n])
+    return longest
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sight_noise(t: F8, at: I8, walk2: float, N: F8, W: F8) -> float:
     """Covariance N (M, M) of a track's sights along one image axis, in sigmas, and its inverse W.
+
+    Returns the mean variance, as white noise that is as large would have it.
 
     t (clones,) instants of the clones, at (M,) clone of each sight, walk2 variance of the slide in
     one unit of t, in sigma squared. It counts backwards: the point is what the last sight shows.
@@ -267,6 +278,21 @@ def sight_noise(t: F8, at: I8, walk2: float, N: F8, W: F8) -> None:
                 W[i, k] = 0.0
                 for j in range(m):
                     W[i, j] -= factor * W[k, j]
+    usual = 0.0
+    for i in range(m):
+        usual += N[i, i] / m
+    return usual
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def between(M: F8, sight: I8, axis: I8, a: int, b: int) -> float:
+    """What M (sights, sights), covariance or weights along an axis, says of rows a and b.
+
+    Rows of different axes are independent, and so is each depth, whose variance is 1.
+    """
+    if axis[a] != axis[b] or (axis[a] == 2 and a != b):
+        return 0.0
+    return M[sight[a], sight[b]] if axis[a] < 2 else 1.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -296,12 +322,12 @@ def orthonormalise(Hf: F8, n_rows: int) -> bool:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def weigh(W: F8, X: F8, sight: I8, axis: I8, n_rows: int, out: F8) -> None:
-    """Rows of X (rows, k) times the weights of all rows; depths are independent."""
+    """Rows of X (rows, k) times the weights of all rows."""
     out[:n_rows] = 0.0
     for a in range(n_rows):
         for b in range(n_rows):
-            if axis[a] == axis[b] and (axis[a] < 2 or a == b):
-                w = 1.0 if axis[a] == 2 else W[sight[a], sight[b]]
+            w = between(W, sight, axis, a, b)
+            if w != 0.0:
                 for k in range(X.shape[1]):
                     out[a, k] += w * X[b, k]
 
@@ -353,9 +379,7 @@ def gate_value(
                     s += P[ka + i, kb + j] * H[b, j]
                 w[n, i] = s
         for a in range(b, n_rows):
-            s = 1.0 if a == b else 0.0
-            if axis[a] == axis[b] and axis[a] < 2:
-                s = N[sight[a], sight[b]]
+            s = between(N, sight, axis, a, b)
             for i in range(7):
                 s += H[a, i] * w[sight[a], i]
             S[a, b] = s
@@ -406,9 +430,9 @@ def add_information(
         k = 7 * at[sight[a]]
         rest = -(G[a, 0] * z[0] + G[a, 1] * z[1] + G[a, 2] * z[2])
         for c in range(n_rows):
-            if axis[a] != axis[c] or (axis[a] == 2 and a != c):
+            w = between(W, sight, axis, a, c)
+            if w == 0.0:
                 continue
-            w = 1.0 if axis[a] == 2 else W[sight[a], sight[c]]
             rest += w * r[c]
             other = 7 * at[sight[c]]
             for i in range(7):
@@ -443,9 +467,7 @@ def gather_information(
     starts (T + 1,) into at, uv, logz, log_sigma; gates[d] the limit for d degrees of freedom;
     outcome (T,), value (T,) gate's quadratic form, dof (T,), points (T, 3).
     """
-    longest = 0
-    for n in range(starts.shape[0] - 1):
-        longest = max(longest, starts[n + 1] - starts[n])
+    longest = longest_track(starts)
     H, Hf, r = np.empty((3 * longest, 7)), np.empty((3 * longest, 3)), np.empty(3 * longest)
     G = np.empty((3 * longest, 3))
     N, W = np.empty((longest, longest)), np.empty((longest, longest))
@@ -463,10 +485,7 @@ def gather_information(
         for i in range(i1 - i0):  # for the point alone the log-scale is no free state
             at_scale = 7 * k[i] + 6
             spread[i] = np.sqrt(ls[i] * ls[i] + P[at_scale, at_scale])
-        sight_noise(t, k, walk2, N, W)
-        usual = 0.0
-        for i in range(i1 - i0):
-            usual += N[i, i] / (i1 - i0)
+        usual = sight_noise(t, k, walk2, N, W)
         f, whole = points[n], sigma * np.sqrt(usual)
         outcome[n] = triangulate(C, c, scale, k, u, lz, spread, whole, max_relative, f)
         if outcome[n] == VAGUE:
@@ -538,9 +557,7 @@ def triangulate_last(
     Both stay as they are where a track has too few sights, is vague, or does not fit: a root mean
     square of its residuals beyond two sigmas.
     """
-    longest = 0
-    for n in range(starts.shape[0] - 1):
-        longest = max(longest, starts[n + 1] - starts[n])
+    longest = longest_track(starts)
     N, W = np.empty((longest, longest)), np.empty((longest, longest))
     blind, ones, scale = np.full(longest, np.nan), np.ones(longest), np.zeros(C.shape[0])
     A, b, d, q, f = np.empty((3, 3)), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
@@ -551,11 +568,7 @@ def triangulate_last(
         if m < min_views:
             continue
         k, u, none, one = at[i0:i1], uv[i0:i1], blind[:m], ones[:m]
-        sight_noise(t, k, walk2, N, W)
-        usual = 0.0
-        for i in range(m):
-            usual += N[i, i] / m
-        whole = sigma * np.sqrt(usual)
+        whole = sigma * np.sqrt(sight_noise(t, k, walk2, N, W))
         if triangulate(C, c, scale, k, u, none, one, whole, max_relative, f) != USED:
             continue
         a = k[m - 1]

@@ -24,7 +24,7 @@ from mono_hydra.tracking.filter_tracker import (
     DepthSource,
     FilterTracker,
     image_gap_s,
-    pixel_factor,
+    track_errors_px,
 )
 from mono_hydra.tracking.front_end import FrontEndOptions
 from mono_hydra.tracking.imu import ImuModel
@@ -71,12 +71,13 @@ def visual_options(
     """Options of a run."""
     noise = ImuNoise(UNSEEN_TURN_RAD_S, 0.0, UNSEEN_SPEED_M_S, 0.0)
     rate_hz = max(info.rate_hz, 1.0)
+    sigma_px, slide_px = track_errors_px(config, info)
     return VisualOptions(
         filter=FilterOptions(
             imu=ImuModel(noise, rate_hz, max_gap_s=MAX_GAP_S),
             focal_px=info.camera.fx,
-            sigma_px=config.sigma_px * pixel_factor(info),
-            slide_px=config.slide_px * pixel_factor(info),
+            sigma_px=sigma_px,
+            slide_px=slide_px,
             gravity_m_s2=0.0,
             max_clones=config.max_clones,
             clone_interval_s=config.clone_interval_s,
