@@ -30,8 +30,8 @@ from mono_hydra.tracking.slam_points import (
     update_from_depths,
     update_from_sights,
 )
-from mono_hydra.tracking.track_kernels import USED
 from mono_hydra.tracking.track_store import FeatureTracks, TrackStore, UsedTracks
+from mono_hydra.tracking.triangulation_kernels import USED
 from mono_hydra.tracking.updates import (
     TrackUpdate,
     gravity_rows,

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mono_hydra.tracking import track_kernels as kernels
 from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
 from mono_hydra.tracking.track_store import FeatureTracks
+from mono_hydra.tracking.triangulation_kernels import triangulate_last
 from mono_hydra.types import F8, Frame, Landmarks
 
 MIN_VIEWS = 3
@@ -54,7 +54,7 @@ def find_landmarks(
     starts = np.searchsorted(track, np.arange(n + 1))
     log_depth_sigma = np.full(n, np.nan)
     depth_m = np.full(n, np.nan)
-    kernels.triangulate_last(
+    triangulate_last(
         R_world_camera, centres_m, np.ascontiguousarray(stamps_s - stamps_s[0]), starts,
         clone[order], np.ascontiguousarray(np.concatenate(uv)[order]), sigma,
         (slide / sigma) ** 2, MIN_VIEWS, MAX_SIGMA, depth_m, log_depth_sigma,

@@ -18,9 +18,11 @@ import numpy as np
 from scipy.special import chdtri
 
 from mono_hydra.geometry import se3
-from mono_hydra.tracking import track_kernels as kernels
 from mono_hydra.tracking.filter_state import CLONE, CORE, POINT, FilterState
+from mono_hydra.tracking.sight_noise_kernels import sight_noise, weigh
+from mono_hydra.tracking.track_kernels import STUDENT_DOF, track_rows
 from mono_hydra.tracking.track_store import UsedTracks
+from mono_hydra.tracking.triangulation_kernels import MIN_Z_M, USED, cameras, triangulate
 from mono_hydra.tracking.updates import GATE_TAIL, correct_by_rows
 from mono_hydra.types import F8, I8, Bool
 
@@ -90,7 +92,7 @@ def update_from_sights(
     """
     view = points_seen(state, points, len(state.clone_ids) - 1, T_body_camera)
     x, z = view.x, view.x[:, 2]
-    good = z > kernels.MIN_Z_M
+    good = z > MIN_Z_M
     z = np.where(good, z, 1.0)
     H = (view.H[:, :2] - (x[:, :2] / z[:, None])[:, :, None] * view.H[:, 2:]) / z[:, None, None]
     r = uv - x[:, :2] / z[:, None]
@@ -103,7 +105,7 @@ def update_from_depths(
     """Correct the state by predicted depth (M,), with sigma (M,) of its logarithm, of a clone."""
     view = points_seen(state, points, clone, T_body_camera)
     z = view.x[:, 2]
-    good = z > kernels.MIN_Z_M
+    good = z > MIN_Z_M
     z = np.where(good, z, 1.0)
     H = view.H[:, 2:] / z[:, None, None]
     H[:, :, CORE + CLONE * clone + 6] = 1.0
@@ -125,7 +127,7 @@ def _corrected(state: FilterState, H: F8, r: F8, sigma: F8, good: Bool) -> Bool:
     good = good & (value < _GATES[d])
     if good.any():
         used = np.repeat(good, d)
-        weight = np.minimum((kernels.STUDENT_DOF + d) / (kernels.STUDENT_DOF + value), 1.0)
+        weight = np.minimum((STUDENT_DOF + d) / (STUDENT_DOF + value), 1.0)
         spread = sigma / np.sqrt(weight)[:, None]
         correct_by_rows(state, rows[used], HP[used], r[good].ravel(), spread[good].ravel())
     return np.asarray(good)
@@ -151,7 +153,7 @@ def add_points(
     n = len(state.clone_ids)
     C, c = np.empty((n, 3, 3)), np.empty((n, 3))
     R_bc, t_bc = T_body_camera[:3, :3].copy(), T_body_camera[:3, 3].copy()
-    kernels.cameras(state.clone_R, state.clone_p, R_bc, t_bc, C, c)
+    cameras(state.clone_R, state.clone_p, R_bc, t_bc, C, c)
     ids, stamps_s = np.array(state.clone_ids), np.array(state.clone_stamps_s)
     taken = []
     for t in chosen:
@@ -161,23 +163,23 @@ def add_points(
         f = np.empty(3)
         loose = np.sqrt(spread**2 + np.diag(state.P)[CORE + CLONE * at + 6])
         N, W = np.empty((len(at), len(at))), np.empty((len(at), len(at)))
-        usual = kernels.sight_noise(stamps_s - stamps_s[0], at, (slide / sigma) ** 2, N, W)
+        usual = sight_noise(stamps_s - stamps_s[0], at, (slide / sigma) ** 2, N, W)
         whole = sigma * float(np.sqrt(usual))
-        outcome = kernels.triangulate(
+        outcome = triangulate(
             C, c, state.clone_scale, at, uv, log_depth, loose, whole, MAX_START_SIGMA, f
         )
-        if outcome != kernels.USED:
+        if outcome != USED:
             continue
         rows = 3 * len(at)
         H, Hf, r = np.empty((rows, 7)), np.empty((rows, 3)), np.empty(rows)
         sight, axis, G = np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty((rows, 3))
-        m = kernels.track_rows(
+        m = track_rows(
             C, c, state.clone_scale, at, uv, log_depth, spread, sigma, f, -1, H, Hf, r, sight, axis
         )
         if m == 0:
             continue
         anchor = int(at[-1])
-        kernels.weigh(W, Hf, sight, axis, m, G)
+        weigh(W, Hf, sight, axis, m, G)
         own = np.linalg.inv(Hf[:m].T @ G[:m])
         M = np.zeros((3, len(state.P)))
         for row in range(m):
@@ -206,7 +208,7 @@ def move_anchors(state: FilterState, old: int, new: int, T_body_camera: F8) -> N
     M = np.empty((len(moved), POINT, len(state.P)))
     for row, i in enumerate(moved):
         x = view.x[row]
-        z = max(float(x[2]), kernels.MIN_Z_M)
+        z = max(float(x[2]), MIN_Z_M)
         state.points[i] = x[0] / z, x[1] / z, 1.0 / z
         M[row] = np.linalg.inv(_euclidean(state.points[i])[1]) @ view.H[row]
         state.point_anchors[i] = state.clone_ids[new]

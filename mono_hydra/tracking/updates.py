@@ -8,9 +8,10 @@ import numpy as np
 from scipy.special import chdtri
 
 from mono_hydra.geometry import se3
-from mono_hydra.tracking import track_kernels as kernels
 from mono_hydra.tracking.filter_state import BA, BG, CORE, DV, TH, FilterState
+from mono_hydra.tracking.track_kernels import gather_information
 from mono_hydra.tracking.track_store import UsedTracks
+from mono_hydra.tracking.triangulation_kernels import USED, cameras
 from mono_hydra.types import F8, I8
 
 GATE_TAIL = 0.01  # share of true tracks that the gate loses
@@ -22,7 +23,7 @@ USUAL_SIGMA = 0.6  # of ln depth within a scene
 class TrackUpdate:
     """What became of the tracks of one update."""
 
-    outcome: I8  # (T,) codes of `track_kernels`
+    outcome: I8  # (T,) codes of `triangulation_kernels`
     points_world_m: F8  # (T, 3), meaningful where used
     nis: float  # summed over the tracks used
     dof: int
@@ -30,7 +31,7 @@ class TrackUpdate:
     @property
     def n_used(self) -> int:
         """Tracks that moved the state."""
-        return int(np.count_nonzero(self.outcome == kernels.USED))
+        return int(np.count_nonzero(self.outcome == USED))
 
 
 _GATES: F8 = np.concatenate([[0.0], chdtri(np.arange(1, MAX_ROWS), GATE_TAIL)])
@@ -55,20 +56,20 @@ def update_from_tracks(
     n, t = len(state.clone_ids), len(tracks.ids)
     C, c = np.empty((n, 3, 3)), np.empty((n, 3))
     R_bc, t_bc = T_body_camera[:3, :3].copy(), T_body_camera[:3, 3].copy()
-    kernels.cameras(state.clone_R, state.clone_p, R_bc, t_bc, C, c)
+    cameras(state.clone_R, state.clone_p, R_bc, t_bc, C, c)
     at = np.searchsorted(np.array(state.clone_ids), tracks.clone_ids)
     A, b = np.zeros((7 * n, 7 * n)), np.zeros(7 * n)
     outcome, dof = np.zeros(t, np.int64), np.zeros(t, np.int64)
     value, points = np.zeros(t), np.zeros((t, 3))
     clones = slice(CORE, state.first_point)
     P = np.ascontiguousarray(state.P[clones, clones])
-    kernels.gather_information(
+    gather_information(
         C, c, state.clone_scale, P, tracks.starts, at, tracks.uv, tracks.log_depth,
         tracks.depth_sigma, np.array(state.clone_stamps_s) - state.clone_stamps_s[0], sigma,
         (slide / sigma) ** 2, max_relative, max_misfit, _GATES, A, b,
         float(np.log(usual_depth_m)), USUAL_SIGMA, outcome, value, dof, points,
     )  # fmt: skip
-    used = outcome == kernels.USED
+    used = outcome == USED
     if used.any():
         _apply_information(state, A, b)
     return TrackUpdate(outcome, points, float(value[used].sum()), int(dof[used].sum()))

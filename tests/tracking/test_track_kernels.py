@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mono_hydra.tracking import track_kernels as kernels
+from mono_hydra.tracking.sight_noise_kernels import sight_noise
+from mono_hydra.tracking.track_kernels import (
+    add_information,
+    gate_value,
+    orthonormalise,
+    track_rows,
+    weighted_basis,
+)
+from mono_hydra.tracking.triangulation_kernels import USED, VAGUE, cameras, triangulate
 from mono_hydra.types import F8, I8
 from tests.tracking import naive
 
@@ -16,10 +24,10 @@ def rows_of(w: naive.Window) -> tuple[F8, F8, F8, I8, I8, I8]:
     """H, Hf, r, sight, axis, at of a window at its true point."""
     n = len(w.R)
     C, c = np.empty((n, 3, 3)), np.empty((n, 3))
-    kernels.cameras(w.R, w.p, w.T_body_camera[:3, :3].copy(), w.T_body_camera[:3, 3].copy(), C, c)
+    cameras(w.R, w.p, w.T_body_camera[:3, :3].copy(), w.T_body_camera[:3, 3].copy(), C, c)
     H, Hf, r = np.empty((3 * n, 7)), np.empty((3 * n, 3)), np.empty(3 * n)
     sight, axis, at = np.empty(3 * n, np.int64), np.empty(3 * n, np.int64), np.arange(n)
-    m = kernels.track_rows(
+    m = track_rows(
         C, c, w.scale, at, w.uv, w.logz, np.full(n, 0.1), SIGMA, w.f, -1, H, Hf, r, sight, axis
     )
     return H[:m], Hf[:m], r[:m], sight[:m], axis[:m], at
@@ -81,16 +89,16 @@ def test_information_and_gate_equal_the_projected_rows(walk2: float) -> None:
     root = 0.01 * np.random.default_rng(0).standard_normal((n, n))
     P = root @ root.T
     N, W = np.empty((len(at), len(at))), np.empty((len(at), len(at)))
-    kernels.sight_noise(t, at, walk2, N, W)
+    sight_noise(t, at, walk2, N, W)
     np.testing.assert_allclose(N @ W, np.eye(len(at)), atol=1e-12)
     Q, G = Hf.copy(), np.empty_like(Hf)
-    assert kernels.orthonormalise(Q, len(Q))
-    assert kernels.weighted_basis(W, Q, sight, axis, len(Q), G)
-    value = kernels.gate_value(P, at, H, Q, r, sight, axis, N, len(H))
+    assert orthonormalise(Q, len(Q))
+    assert weighted_basis(W, Q, sight, axis, len(Q), G)
+    value = gate_value(P, at, H, Q, r, sight, axis, N, len(H))
     S = H_left @ P @ H_left.T + noise_left
     assert value == pytest.approx(r_left @ np.linalg.solve(S, r_left), rel=1e-6)
     A, b = np.zeros((n, n)), np.zeros(n)
-    kernels.add_information(at, H, G, W, r, sight, axis, len(H), 1.0, A, b)
+    add_information(at, H, G, W, r, sight, axis, len(H), 1.0, A, b)
     expected = H_left.T @ np.linalg.solve(noise_left, np.column_stack([H_left, r_left]))
     np.testing.assert_allclose(A, expected[:, :-1], atol=1e-9 * np.abs(A).max())
     np.testing.assert_allclose(b, expected[:, -1], atol=1e-9 * np.abs(b).max())
@@ -101,12 +109,10 @@ def test_a_point_seen_without_noise_is_found(z_m: float) -> None:
     w = naive.window(4, z_m=z_m)
     n = len(w.R)
     C, c, f = np.empty((n, 3, 3)), np.empty((n, 3)), np.empty(3)
-    kernels.cameras(w.R, w.p, w.T_body_camera[:3, :3].copy(), w.T_body_camera[:3, 3].copy(), C, c)
+    cameras(w.R, w.p, w.T_body_camera[:3, :3].copy(), w.T_body_camera[:3, 3].copy(), C, c)
     blind = np.full(n, np.nan)
-    outcome = kernels.triangulate(
-        C, c, w.scale, np.arange(n), w.uv, blind, np.full(n, 0.1), SIGMA, 0.5, f
-    )
-    assert outcome == kernels.USED
+    outcome = triangulate(C, c, w.scale, np.arange(n), w.uv, blind, np.full(n, 0.1), SIGMA, 0.5, f)
+    assert outcome == USED
     np.testing.assert_allclose(f, w.f, atol=1e-4 * z_m)
 
 
@@ -116,10 +122,8 @@ def test_a_point_without_parallax_is_left_out() -> None:
     C, c, f = np.empty((n, 3, 3)), np.empty((n, 3)), np.empty(3)
     p = np.zeros_like(w.p)
     R = np.tile(w.R[0], (n, 1, 1))
-    kernels.cameras(R, p, w.T_body_camera[:3, :3].copy(), w.T_body_camera[:3, 3].copy(), C, c)
+    cameras(R, p, w.T_body_camera[:3, :3].copy(), w.T_body_camera[:3, 3].copy(), C, c)
     uv = np.tile(w.uv[0], (n, 1)) + SIGMA * np.random.default_rng(0).standard_normal((n, 2))
     blind = np.full(n, np.nan)
-    outcome = kernels.triangulate(
-        C, c, w.scale, np.arange(n), uv, blind, np.full(n, 0.1), SIGMA, 0.5, f
-    )
-    assert outcome == kernels.VAGUE
+    outcome = triangulate(C, c, w.scale, np.arange(n), uv, blind, np.full(n, 0.1), SIGMA, 0.5, f)
+    assert outcome == VAGUE
