@@ -15,9 +15,11 @@ from harness import BenchmarkRun, say, simulate_once
 
 from mono_hydra.cli.run_sequence import label_space_of, make_predictor, make_tracker
 from mono_hydra.config import Config, PerceptionConfig, load_config
-from mono_hydra.errors import MonoHydraError, TrackingError
+from mono_hydra.errors import DatasetError, MonoHydraError, TrackingError
+from mono_hydra.evaluation.alignment import AlignmentKind
 from mono_hydra.evaluation.consistency import score_consistency
 from mono_hydra.evaluation.trajectory import score_trajectory
+from mono_hydra.geometry import se3
 from mono_hydra.labels import load_label_space
 from mono_hydra.mapping.keyframes import KeyframePolicy
 from mono_hydra.perception.given import GivenPredictor
@@ -33,6 +35,7 @@ from mono_hydra.types import F8, ImuSamples, Provenance, TrackedPose
 
 SOURCES = {"truth": ("sensor", "dataset"), "m2h": ("m2h", "m2h")}  # depth, labels
 FIRST = 5  # first frames left out of the times: what is loaded late is loaded in them
+SEVEN_SCENES_HZ = 30.0
 WHITE_S = 1.0 / 3.0  # as white noise, a slide counts as that of so long
 
 
@@ -83,6 +86,38 @@ def at_rest(folder: Path, settings: list[str]) -> BenchmarkRun:
         f"{scores['rest.gravity_error_deg']:.2f} degrees, drift {scores['rest.drift_m']:.3f} m"
     )
     return BenchmarkRun(sequence.info.name, scores)
+
+
+def from_images_alone(
+    folder: Path, structure_from_motion: Path | None, settings: list[str]
+) -> BenchmarkRun:
+    """The tracking stage without IMU on a recording whose poses are known, with predicted depth."""
+    config = load_config((), tuple(settings))
+    sequence = open_sequence(folder)
+    other = None if structure_from_motion is None else read_listed_poses(structure_from_motion)
+    scores = track(sequence, "m2h", config, poses="vo", other_truth=other)
+    say(
+        f"{sequence.info.name}: ATE Sim(3) {scores['trajectory.ate.sim3.rmse']:.3f} m, SE(3) "
+        f"{scores['trajectory.ate.se3.rmse']:.3f} m of {scores['trajectory.path_length_m']:.1f} m, "
+        f"scale {scores['trajectory.scale_bias']:+.3f}"
+    )
+    return BenchmarkRun(sequence.info.name, scores)
+
+
+def read_listed_poses(path: Path) -> tuple[F8, F8]:
+    """Stamps (N,) and T_world_camera (N, 4, 4) of a list as 7-Scenes' structure from motion has it.
+
+    A row holds the image's name with its number at 30 Hz, qw qx qy qz tx ty tz of the world in the
+    camera, and the focal length.
+    """
+    rows = [r.split() for r in path.read_text("utf-8").splitlines() if r.strip() and r[0] != "#"]
+    try:
+        numbers = [int("".join(c for c in row[0].rsplit("/")[-1] if c.isdigit())) for row in rows]
+        poses = np.array([[float(x) for x in row[1:8]] for row in rows]).reshape(-1, 7)
+    except ValueError as error:
+        raise DatasetError(f"{path}: not a list of name qw qx qy qz tx ty tz: {error}") from error
+    T_camera_world = [se3.from_rt(se3.matrix_from_quat_xyzw(q[[1, 2, 3, 0]]), q[4:]) for q in poses]
+    return np.array(numbers) / SEVEN_SCENES_HZ, np.array([se3.inverse(T) for T in T_camera_world])
 
 
 def true_depth(sequence: Sequence, width: int) -> GivenPredictor:
@@ -251,32 +286,37 @@ def _other(
     }
 
 
-def stages(sequence: Sequence, perception: str, config: Config) -> tuple[Tracker, Predictor]:
-    """The tracking stage with an IMU, and what it takes depth from; `perception` of `SOURCES`."""
+def stages(
+    sequence: Sequence, perception: str, config: Config, poses: str = "vio"
+) -> tuple[Tracker, Predictor]:
+    """The tracking stage, vio or vo, and what it takes depth from; `perception` of `SOURCES`."""
     depth, labels = SOURCES[perception]
-    provenance = Provenance("vio", depth, labels)  # type: ignore[arg-type]
+    provenance = Provenance(poses, depth, labels)  # type: ignore[arg-type]
     label_space = load_label_space(label_space_of(sequence.info, provenance))
     predictor = make_predictor(sequence, config, provenance, label_space)
     return make_tracker(sequence, config, provenance, label_space, predictor), predictor
 
 
 def track(
-    sequence: Sequence, perception: str, config: Config, recording: Recording | None = None
-) -> dict[str, Any]:
+    sequence: Sequence, perception: str, config: Config, recording: Recording | None = None, *,
+    poses: str = "vio", other_truth: tuple[F8, F8] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Scores of the tracking stage; truth is read after the last frame only.
 
     Args:
-        sequence: with an IMU.
+        sequence: with an IMU where poses is `vio`.
         perception: key of `SOURCES`.
         config: of all stages.
         recording: takes what the filter was given.
+        poses: vio or vo.
+        other_truth: second set of true poses, stamps (N,) and T_world_camera (N, 4, 4).
 
     Raises:
         TrackingError: not one pose came out.
     """
-    tracker, predictor = stages(sequence, perception, config)
+    tracker, predictor = stages(sequence, perception, config, poses)
     policy = KeyframePolicy(config.keyframes)
-    poses: list[TrackedPose] = []
+    found: list[TrackedPose] = []
     stamps_s, ms, lost = [], [], 0
     for frame in sequence.frames():
         stamps_s.append(frame.stamp_s)
@@ -286,36 +326,45 @@ def track(
         if recording is not None and isinstance(tracker, InertialTracker):
             recording.take(tracker)
         if tracked is None:
-            lost += bool(poses)
+            lost += bool(found)
             continue
-        poses.append(tracked)
+        found.append(tracked)
         if policy.step(tracked):
             prediction = predictor.step(frame, tracked.T_world_camera)
             if prediction is not None:
                 policy.observe_depth(prediction.depth_m)
                 tracker.observe(frame, prediction)
-    if not poses:
+    if not found:
         raise TrackingError("no pose: the recording has no start that could be found")
-    scores = _trajectory(sequence, poses)
-    scores["trajectory.initialisation_s"] = poses[0].stamp_s - stamps_s[0]
-    scores["trajectory.completeness_after_initialisation"] = len(poses) / (len(poses) + lost)
+    scores = _trajectory(sequence.reference().trajectory(), found, is_upright=poses == "vio")
+    if other_truth is not None:
+        other = _trajectory(other_truth, found, is_upright=False)
+        scores |= {key.replace("trajectory.", "other_truth."): v for key, v in other.items()}
+    scores["trajectory.initialisation_s"] = found[0].stamp_s - stamps_s[0]
+    scores["trajectory.completeness_after_initialisation"] = len(found) / (len(found) + lost)
     scores["frame_ms_mean"] = float(np.mean(ms[FIRST:]))
     scores["frame_ms_p95"] = float(np.percentile(ms[FIRST:], 95))
-    scores["log_scale.last"] = poses[-1].log_scale
-    scores["log_scale.last_sigma"] = poses[-1].log_scale_sigma
+    scores["log_scale.last"] = found[-1].log_scale
+    scores["log_scale.last_sigma"] = found[-1].log_scale_sigma
     return scores
 
 
-def _trajectory(sequence: Sequence, poses: list[TrackedPose]) -> dict[str, Any]:
+def _trajectory(
+    truth: tuple[F8, F8], poses: list[TrackedPose], *, is_upright: bool
+) -> dict[str, Any]:
     stamps_s = np.array([p.stamp_s for p in poses])
     T = np.array([p.T_world_camera for p in poses])
-    truth = sequence.reference().trajectory()
-    score = score_trajectory(stamps_s, T, *truth, headline="yaw")
-    ate_m, path_m = score["ate"]["yaw"]["rmse"], score["path_length_m"]
-    covariances = np.array([p.covariance for p in poses if p.covariance is not None])
-    consistency = score_consistency(stamps_s, T, stamps_s, covariances, *truth, is_upright=True)
+    headline: AlignmentKind = "yaw" if is_upright else "se3"
+    score = score_trajectory(stamps_s, T, *truth, headline=headline)
+    ate_m, path_m = score["ate"][headline]["rmse"], score["path_length_m"]
+    covered = [(p.stamp_s, p.covariance) for p in poses if p.covariance is not None]
+    consistency = score_consistency(
+        stamps_s, T, np.array([s for s, _ in covered]), np.array([P for _, P in covered]), *truth,
+        is_upright=is_upright,
+    )  # fmt: skip
     scores = {
-        "trajectory.ate.yaw.rmse": ate_m,
+        "trajectory.ate.yaw.rmse": score["ate"]["yaw"]["rmse"],
+        "trajectory.ate.se3.rmse": score["ate"]["se3"]["rmse"],
         "trajectory.ate.sim3.rmse": score["ate"]["sim3"]["rmse"],
         "trajectory.ate_share_of_path": ate_m / max(path_m, 1e-9),
         "trajectory.path_length_m": path_m,

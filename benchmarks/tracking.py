@@ -9,6 +9,10 @@ Ablation (--ablate --seeds ...): the same walks without depth rows, masks, scale
 velocity or points; and from one start on the same tracks (no depth) the inertial samples alone, the
 filter, and GTSAM's fixed-lag smoother.
 
+Images alone (--video DIR): the same stage without the IMU on real images of a recording whose poses
+are known, with the shipped network's depth; --structure-from-motion FILE holds a second set of
+poses as 7-Scenes lists them.
+
 Rest (--rest DIR): real images and inertial samples of a device that rests, such as the first
 seconds of EuRoC V1_01.
 
@@ -30,7 +34,7 @@ from typing import Any
 
 import numpy as np
 from harness import BenchmarkRun, finish, limits, make_parser, run_benchmark, say, summary_of
-from tracked_images import ablate, at_rest, on_images
+from tracked_images import ablate, at_rest, from_images_alone, on_images
 
 from mono_hydra.errors import DatasetError, DependencyError
 from mono_hydra.evaluation.covariance import average_in_band, nees, pose_errors, score_covariance
@@ -70,6 +74,8 @@ def main(argv: Rows[str]) -> int:
     kind.add_argument("--half-real", type=Path, metavar="DIR", help="EuRoC or TUM-VI recording")
     kind.add_argument("--ablate", action="store_true", help="parts left out, and GTSAM beside it")
     kind.add_argument("--rest", type=Path, metavar="DIR", help="recording of a device at rest")
+    kind.add_argument("--video", type=Path, metavar="DIR", help="recording, its IMU not used")
+    parser.add_argument("--structure-from-motion", type=Path, metavar="FILE", help="for --video")
     parser.add_argument("--demo", action="store_true", help="the demo first")
     parser.add_argument("--fault", metavar="NAME", help="one of simulate.py's, in every walk")
     parser.add_argument("--perception", choices=("truth", "m2h"), default="m2h")
@@ -93,6 +99,8 @@ def main(argv: Rows[str]) -> int:
         runs = [real(base, args.noise)]
     elif args.rest is not None:
         runs = [at_rest(args.rest, args.settings)]
+    elif args.video is not None:
+        runs = [from_images_alone(args.video, args.structure_from_motion, args.settings)]
     elif args.ablate:
         runs = ablate(args)
     elif not args.simulated_tracks:
