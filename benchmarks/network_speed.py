@@ -1,17 +1,19 @@
 """How long a whole predictor call takes, by preset, size of the input and engine.
 
-A call goes from a 480x640 image to depth, labels, normals and edges of that size. Weights are
-random: they do not change the time. Keys: `<row>.ms_p50`, `<row>.ms_p95` with the rows torch,
-openvino, openvino_bf16, onnxruntime, and on a machine with a GPU cuda and cuda_bf16; with several
-presets or sizes they are prefixed `<preset>.<HxW>.`. A row that cannot run is null and `missing`
-says why. All rows take turns, so that a busy moment hits them alike.
+A call goes from a 480x640 image to depth, labels, normals and edges of that size; a preset that
+sees the mirror image too does so here, unless --no-mirror is given. Weights are random: they do not
+change the time. Keys: `<row>.ms_p50`, `<row>.ms_p95` with the rows torch, openvino, openvino_bf16,
+onnxruntime, and on a machine with a GPU cuda and cuda_bf16; with several presets or sizes they are
+prefixed `<preset>.<HxW>.`. A row that cannot run is null and `missing` says why. All rows take
+turns, so that a busy moment hits them alike.
 """
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Sequence as Rows
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -82,7 +84,10 @@ def measure(
     name: str, size: tuple[int, int], rows: Rows[str], args: Any
 ) -> tuple[dict[str, Timing], int]:
     """Timing of every row, and the parameters of the network."""
-    model = build_model(preset(name)).eval()
+    config = preset(name)
+    if args.mirror is not None:
+        config = replace(config, mirror=args.mirror)
+    model = build_model(config).eval()
     predictors: dict[str, Predictor] = {}
     timings: dict[str, Timing] = {}
     for row in rows:
@@ -127,6 +132,7 @@ def _parser() -> Any:
     parser = make_parser("network_speed", __doc__)
     parser.add_argument("--preset", nargs="+", default=["m2h_tiny"], metavar="NAME")
     parser.add_argument("--size", nargs="+", default=["224x308"], metavar="HxW")
+    parser.add_argument("--mirror", action=argparse.BooleanOptionalAction)
     parser.add_argument("--images", type=int, default=30, metavar="N", help="calls of each row")
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S",
                         help="no further round after so long")  # fmt: skip
@@ -136,7 +142,7 @@ def _parser() -> Any:
 
 
 def _plain(arguments: dict[str, Any]) -> dict[str, Any]:
-    kept = ("preset", "size", "images", "seconds", "threads", "rows")
+    kept = ("preset", "size", "mirror", "images", "seconds", "threads", "rows")
     return {key: arguments[key] for key in kept}
 
 

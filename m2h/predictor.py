@@ -15,6 +15,7 @@ from m2h.engines import Engines
 from m2h.errors import ImageError
 from m2h.graph_cache import GraphCache
 from m2h.letterbox import Letterbox, as_rgb, fit, positions, size_for
+from m2h.mirrored import mean_of_both, mirrored_input
 from m2h.presets import PATCH_PX
 from m2h.types import F4, U1, Intrinsics, Prediction
 
@@ -39,6 +40,8 @@ class Predictor:
             made for; images of another shape use another size of as many pixels.
             An exported file has its own.
         n_threads: of OpenVINO and ONNX Runtime; None = their choice.
+        mirror: average with what is seen in the mirror image, at twice the time; None = as the
+            network was made.
         cache: folder for the compiled graphs of a checkpoint on OpenVINO, made when needed: the
             next start imports no PyTorch and converts nothing. None = nothing is kept.
 
@@ -55,12 +58,14 @@ class Predictor:
         precision: str = "fp32",
         size: tuple[int, int] | None = None,
         n_threads: int | None = None,
+        mirror: bool | None = None,
         cache: Path | None = None,
     ) -> None:
         self.cache = None if cache is None else GraphCache(cache)
         choice = EngineChoice(backend, device, precision, n_threads)
         self._engines = Engines(network, choice, size, self.cache)
         self.config, self.size = self._engines.config, self._engines.size
+        self.mirror = self.config.mirror if mirror is None else mirror
         self._has_warned = False
         is_patched = self.config.encoder != "mobilenet_v2" and not self._engines.is_fixed
         if is_patched and (self.size[0] % PATCH_PX or self.size[1] % PATCH_PX):
@@ -89,8 +94,16 @@ class Predictor:
         rgb = as_rgb(image)
         box = fit(rgb.shape[:2], self._size_for(rgb))
         camera = self._camera(box, intrinsics, focal_px)
-        raw = self._engines.at(box.network_size)(box.apply(rgb), box.view(camera))
-        return self._finish(raw, box, camera)
+        return self._finish(self._run(box.apply(rgb), box.view(camera)), box, camera)
+
+    def _run(self, image: U1, view: F4) -> dict[str, F4]:
+        """Outputs (h, w, ...) of an image in the network's size."""
+        engine = self._engines.at((image.shape[0], image.shape[1]))
+        outputs = _channels_last(engine(image, view))
+        if not self.mirror:
+            return outputs
+        kept = {name: x.copy() for name, x in outputs.items()}  # the next call overwrites them
+        return mean_of_both(kept, _channels_last(engine(*mirrored_input(image, view))))
 
     def _size_for(self, rgb: U1) -> tuple[int, int]:
         """The network's size, in the shape of the image; an exported file has only its own."""
@@ -118,9 +131,9 @@ class Predictor:
             )
         return intrinsics
 
-    def _finish(self, raw: dict[str, F4], box: Letterbox, camera: Intrinsics) -> Prediction:
+    def _finish(self, outputs: dict[str, F4], box: Letterbox, camera: Intrinsics) -> Prediction:
         """Crop, scale by the focal length, weigh, and enlarge."""
-        small = {name: box.crop(_channels_last(name, x)) for name, x in raw.items()}
+        small = {name: box.crop(x) for name, x in outputs.items()}
         if "normals" in small:
             small["normals"] = _unit(small["normals"])
         labels, small_labels, confidence = _labels(small.get("log_probability"), box)
@@ -156,11 +169,14 @@ class Predictor:
         return np.exp(small["log_sigma"]) * np.float32(self.config.sigma_scale)
 
 
-def _channels_last(name: str, x: F4) -> F4:
-    """(h, w) or (h, w, C) of an engine's output."""
-    if name == "log_probability":
-        return as_float32(x)
-    return as_float32(x[0] if x.shape[0] == 1 else x.transpose(1, 2, 0))
+def _channels_last(raw: dict[str, F4]) -> dict[str, F4]:
+    """(h, w) or (h, w, C) of an engine's outputs."""
+    return {
+        name: as_float32(
+            x if name == "log_probability" else x[0] if x.shape[0] == 1 else x.transpose(1, 2, 0)
+        )
+        for name, x in raw.items()
+    }
 
 
 def _labels(log_probability: F4 | None, box: Letterbox) -> tuple[U1, U1 | None, F4]:

@@ -45,6 +45,7 @@ class ModelConfig:
     context_blocks: int = 0  # transformer blocks over the coarsest map of m2h_tiny
     refine_blocks: int = 0  # inverted residual blocks of m2h_tiny at stride 8; one a head at 4
     input_size: tuple[int, int] = (224, 308)  # height, width it works best at
+    mirror: bool = False  # averaged with what is seen in the mirror image, unless told otherwise
     sigma_scale: float = 1.0  # calibration of the predicted depth sigma, from held-back scenes
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,6 +73,7 @@ _PRESETS = {
         label_channels=32,
         context_blocks=4,
         refine_blocks=3,
+        mirror=True,
     ),
 }
 PRESETS = tuple(_PRESETS)
@@ -108,7 +110,7 @@ def config_from_dict(values: Mapping[str, Any]) -> ModelConfig:
     name = str(switches.pop("preset", "(no preset)"))
     switches.pop("decoder", None)
     # files from before there were such parts
-    before: dict[str, Any] = {"context_blocks": 0, "refine_blocks": 0}
+    before: dict[str, Any] = {"context_blocks": 0, "refine_blocks": 0, "mirror": False}
     return preset(name, **(before | switches))
 
 

@@ -43,6 +43,8 @@ class PerceptionConfig(Section):
     temporal_views: int = Field(default=3, ge=0, le=8)  # predictions merged into the next one
     temporal_max_age_s: float = Field(default=3.0, gt=0.0)
     temporal_correlation: float = Field(default=0.7, ge=0.0, le=1.0)  # of neighbours' errors
+    # the network sees the mirror image too: surer, at twice its time; auto: as it was made for
+    mirror: Literal["auto", "on", "off"] = "auto"
     max_depth_m: float = Field(default=10.0, gt=0.5)  # readings beyond are unknown
     sensor_depth_sigma: float = Field(default=0.01, gt=0.0)  # of ln depth
 

@@ -48,6 +48,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda (torch), gpu")
     p.add_argument("--precision", default="fp32", metavar="NAME", help="fp32 or bf16")
     p.add_argument("--size", metavar="HxW", help="of the network's input")
+    p.add_argument("--mirror", action=argparse.BooleanOptionalAction,
+                   help="see the mirror image too; default as the network was made")  # fmt: skip
     p.add_argument("--edge-images", type=int, default=500, metavar="N", help="judged for edges")
     p.add_argument("--thresholds", type=int, default=33, metavar="N", help="of the edges")
     p.add_argument("--parity", nargs="+", type=Path, metavar="FILE", help="stored release outputs")
@@ -153,6 +155,7 @@ def _network(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
         device=args.device,
         precision=args.precision,
         size=size,
+        mirror=args.mirror,
         cache=network_cache(),
     )
     config = predictor.config

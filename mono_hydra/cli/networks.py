@@ -65,7 +65,7 @@ def make_image_predictor(
     shipped = None
     if "m2h" in (provenance.depth, provenance.labels, provenance.depth_scale):
         name = DEFAULT_NETWORK.name if is_file else network.name
-        loaded = load_network(name, device=network.device)
+        loaded = load_network(name, device=network.device, mirror=config.perception.mirror)
         use_labels = provenance.labels == "m2h"
         shipped = NetworkPredictor(loaded, config.perception, width, use_labels=use_labels)
     if not is_file:

@@ -56,11 +56,13 @@ def main(argv: Sequence[str]) -> int:
     from dataclasses import replace
 
     from m2h.checkpoints import load_mean, read_card, save_checkpoint
+    from m2h.model import preset
     from m2h.training.sources import open_sources
     from mono_hydra.cli.train_m2h import parse_size
 
     model = load_mean(args.network)
-    model.config = replace(model.config, sigma_scale=1.0)
+    as_preset = preset(model.config.preset)
+    model.config = replace(model.config, sigma_scale=1.0, mirror=as_preset.mirror)
     if args.size:
         model.config = replace(model.config, input_size=parse_size(args.size))
     held_out = open_sources(simulated=args.simulated).held_out["simulated"]

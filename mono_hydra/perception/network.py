@@ -125,14 +125,16 @@ class MixedPredictor:
         )
 
 
-def load_network(name: str, *, device: str = "auto") -> Network:
+def load_network(name: str, *, device: str = "auto", mirror: str = "auto") -> Network:
     """The network of a preset's name or of a file of weights, on its fastest backend.
 
-    Its compiled graph is kept in the cache folder for the next start.
+    `mirror` is that of `PerceptionConfig`. The compiled graph is kept in the cache folder for the
+    next start.
 
     Raises:
         M2HError: the file does not hold a network, or the device is not there.
     """
     from m2h.predictor import Predictor
 
-    return Predictor(name, device=device, cache=network_cache())
+    choice = {"auto": None, "on": True, "off": False}[mirror]
+    return Predictor(name, device=device, mirror=choice, cache=network_cache())

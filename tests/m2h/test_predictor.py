@@ -18,6 +18,7 @@ from m2h.letterbox import as_rgb, fit, positions, size_for
 from m2h.model import M2H, build_model, preset
 from m2h.prediction_kernels import best_class, enlarge_labels, make_unit
 from m2h.predictor import Predictor
+from m2h.presets import config_from_dict
 from m2h.types import Intrinsics, Prediction
 
 ROOT = Path(__file__).parents[2]
@@ -68,9 +69,8 @@ def test_depth_grows_with_the_focal_length(predictor: Predictor, image: Any) -> 
     np.testing.assert_allclose(far.depth_m, 2 * near.depth_m, rtol=1e-5)
 
 
-def test_at_the_networks_size_the_prediction_is_the_networks(
-    predictor: Predictor, model: M2H, image: Any
-) -> None:
+def test_at_the_networks_size_the_prediction_is_the_networks(model: M2H, image: Any) -> None:
+    predictor = Predictor(model, "torch", size=SIZE, mirror=False)
     image = np.ascontiguousarray(image[: SIZE[0], : SIZE[1]])
     rgb = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
     with torch.no_grad():
@@ -83,6 +83,28 @@ def test_at_the_networks_size_the_prediction_is_the_networks(
     assert (p.labels == labels).mean() > 0.99
     sigma = torch.exp(outputs.log_sigma[0, 0]).numpy()
     assert (p.depth_sigma >= 0.9 * sigma).mean() > 0.99
+
+
+def test_the_mirror_image_has_the_mirrored_prediction(model: M2H, image: Any) -> None:
+    camera, mirrored = (Intrinsics(120.0, 120.0, cx, 47.5) for cx in (60.0, 83.0))
+    p, q = (
+        Predictor(model, "torch", size=SIZE).predict(shown, seen_by)
+        for shown, seen_by in ((image, camera), (image[:, ::-1], mirrored))
+    )
+    np.testing.assert_allclose(q.depth_m[:, ::-1], p.depth_m, rtol=1e-5)
+    np.testing.assert_allclose(q.depth_sigma[:, ::-1], p.depth_sigma, rtol=1e-4)
+    np.testing.assert_allclose(q.normals[:, ::-1] * (-1, 1, 1), p.normals, atol=1e-4)
+    assert (q.labels[:, ::-1] == p.labels).mean() > 0.999
+    alone = Predictor(model, "torch", size=SIZE, mirror=False).predict(image, camera)
+    assert np.abs(alone.depth_m / p.depth_m - 1).max() > 1e-3
+
+
+def test_files_from_before_the_mirror_image_are_seen_without_it() -> None:
+    values = preset("m2h_tiny", tasks=("depth",)).to_dict()
+    assert values.pop("mirror")
+    older = build_model(config_from_dict(values)).eval()
+    assert not Predictor(older, "torch", size=SIZE).mirror
+    assert Predictor(older, "torch", size=SIZE, mirror=True).mirror
 
 
 def test_sigma_carries_its_calibration(model: M2H, predictor: Predictor, image: Any) -> None:
