@@ -43,8 +43,9 @@ from mono_hydra.geometry import se3
 from mono_hydra.simulation.imu import DEVICES
 from mono_hydra.simulation.recording import find_recording, read_trajectory
 from mono_hydra.simulation.tracks import FlightTracks, flight_through, made_path, simulate_flight
+from mono_hydra.tracking.filter_options import FilterOptions
 from mono_hydra.tracking.imu import ImuModel
-from mono_hydra.tracking.inertial_filter import FilterOptions, InertialFilter
+from mono_hydra.tracking.inertial_filter import InertialFilter
 from mono_hydra.tracking.track_store import FeatureTracks
 from mono_hydra.types import F8, ImuSamples
 

@@ -15,9 +15,10 @@ import numpy as np
 
 from mono_hydra.config import TrackingConfig
 from mono_hydra.geometry.depth_samples import depth_at
+from mono_hydra.tracking.filter_options import FilterOptions
 from mono_hydra.tracking.filter_state import moved_covariance
 from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
-from mono_hydra.tracking.inertial_filter import FilterOptions, InertialEstimate, InertialFilter
+from mono_hydra.tracking.inertial_filter import InertialEstimate, InertialFilter
 from mono_hydra.tracking.moving_mask import moving_mask
 from mono_hydra.tracking.relocaliser import Relocaliser
 from mono_hydra.tracking.track_store import FeatureTracks

@@ -8,22 +8,18 @@ position exactly unobservable. World z up, origin at the first pose; body = IMU 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from mono_hydra.geometry import se3
+from mono_hydra.tracking.filter_options import FilterOptions
 from mono_hydra.tracking.filter_state import CORE, DV, SCALE, TIME, FilterState, moved_covariance
-from mono_hydra.tracking.imu import ImuBuffer, ImuModel, ImuSteps
+from mono_hydra.tracking.imu import ImuBuffer, ImuSteps
 from mono_hydra.tracking.landmarks import find_landmarks
-from mono_hydra.tracking.rest import (
-    MAX_FLOW,
-    common_flow_px,
-    first_state,
-    is_quiet,
-    read_rest,
-)
+from mono_hydra.tracking.rest import common_flow_px
+from mono_hydra.tracking.rest_watch import RestWatch
 from mono_hydra.tracking.slam_points import (
     add_points,
     move_anchors,
@@ -32,55 +28,12 @@ from mono_hydra.tracking.slam_points import (
 )
 from mono_hydra.tracking.track_store import FeatureTracks, TrackStore, UsedTracks
 from mono_hydra.tracking.triangulation_kernels import USED
-from mono_hydra.tracking.updates import (
-    TrackUpdate,
-    gravity_rows,
-    rest_rows,
-    update_from_rows,
-    update_from_tracks,
-)
+from mono_hydra.tracking.updates import TrackUpdate, update_from_tracks
 from mono_hydra.types import F8, I8, ImuSamples, Landmarks, TrackedPose
 
-MIN_REST_SAMPLES = 5
-REST_SIGMA_M_S = 0.02
 MIN_OUTLIVING_SHARE = 0.7
 
 Condition = Literal["initialising", "tracking", "degraded", "lost"]
-
-
-@dataclass(frozen=True)
-class FilterOptions:
-    """What the filter is told; defaults for a VGA camera and real devices."""
-
-    imu: ImuModel = field(default_factory=ImuModel)
-    focal_px: float = 460.0
-    sigma_px: float = 1.0  # of a track in one image, independent
-    slide_px: float = 2.0  # a followed patch slides so much in a second, a random walk
-    gravity_m_s2: float = 9.81
-    max_clones: int = 15
-    clone_interval_s: float = 0.1
-    max_tracks: int = 40  # in one update
-    max_points: int = 25  # tracks kept in the state, those that outlive the window
-    min_parallax_px: float = 2.0  # between the last two clones, else the older of them goes
-    max_relative_depth: float = 0.2  # sigma of ln inverse depth; worse points are no small errors
-    time_offset_sigma_s: float = 0.01  # of t_imu = t_image + offset; 0: it is known
-    scale_sigma: float = 0.10  # of the predicted depth's log-scale
-    scale_time_s: float = 10.0
-    depth_common_sigma: float = 0.03  # error that all depths of one image share
-    depth_sigma_floor: float = 0.05
-    depth_range_m: tuple[float, float] = (0.3, 8.0)
-    max_depths: int = 30  # of one image
-    use_depth: bool = True
-    use_rest: bool = True
-    static_s: float = 1.0
-    rest_s: float = 0.3
-    few_tracks: int = 40
-    max_image_gap_s: float = 0.3
-    recovery_s: float = 0.5  # of good frames, until a degraded state is left
-    max_degraded_s: float = 5.0
-    max_speed_m_s: float = 8.0
-    max_velocity_sigma_m_s: float = 1.0
-    max_relative_sigma_m: float = 0.5  # of the position against the newest clone
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +77,7 @@ class InertialFilter:
         self.is_resting = False
         self._imu = ImuBuffer(self.options.imu)
         self._tracks = TrackStore()
-        self._recent = deque[tuple[float, F8, FeatureTracks]]()  # stamp, R_world_camera, tracks
+        self._rest = RestWatch(self._imu, self.options)
         self._clone_tracks: dict[int, FeatureTracks] = {}
         self._depth_clones = deque[tuple[int, float]]()
         self._next_clone = 0
@@ -239,7 +192,7 @@ class InertialFilter:
         self.state, self.condition, self.is_resting = state, "tracking", False
         state.P[TIME, TIME] = self.options.time_offset_sigma_s**2
         self._last_tracks_s = self._last_frame_s = state.stamp_s
-        self._recent.clear()
+        self._rest.forget()
         self.newest_tracks = _ordered(tracks)
         self._add_clone(state, self.newest_tracks)
 
@@ -335,86 +288,33 @@ class InertialFilter:
 
     def _initialise(self, stamp_s: float, tracks: FeatureTracks) -> None:
         """Start once camera and IMU agree for long enough that nothing moves."""
-        o = self.options
-        self._remember(stamp_s, np.eye(3), tracks, o.static_s)
-        first_s, _, first = self._recent[0]
-        if stamp_s - first_s < o.static_s - 1e-6:
+        state = self._rest.first_state(stamp_s, tracks)
+        if state is None:
             return
-        samples = self._imu.between(first_s, stamp_s)
-        if len(samples.stamps_s) < MIN_REST_SAMPLES:
-            return
-        reading = read_rest(samples, o.imu)
-        flow = common_flow_px(first, tracks, np.eye(3), o.focal_px)
-        if reading.is_shaken or flow > MAX_FLOW:
-            return
-        self.state = first_state(stamp_s, reading, o.scale_sigma, o.gravity_m_s2)
-        self.state.P[TIME, TIME] = o.time_offset_sigma_s**2
-        self.condition, self.is_resting = "tracking", True
+        state.P[TIME, TIME] = self.options.time_offset_sigma_s**2
+        self.state, self.condition, self.is_resting = state, "tracking", True
         self._last_tracks_s = stamp_s
-        self._recent.clear()
-        self._add_clone(self.state, tracks)
+        self._rest.forget()
+        self._add_clone(state, tracks)
 
     def _step(self, state: FilterState, stamp_s: float, tracks: FeatureTracks) -> None:
         R_world_camera = state.R @ self.T_body_camera[:3, :3]
-        self._remember(stamp_s, R_world_camera, tracks, self.options.rest_s)
-        self.is_resting = self.options.use_rest and self._rests(state, stamp_s, tracks)
+        self.is_resting = self._rest.step(state, stamp_s, tracks, R_world_camera)
         if len(tracks.ids) > 0:
             self._last_tracks_s = stamp_s
         if self.is_resting:
-            self._hold(state, stamp_s)
+            self._rest.hold(state, stamp_s)
         elif not state.clone_ids or self._is_clone_due(state, stamp_s):
             self._add_clone(state, tracks)
             self._use_tracks(state, tracks)
         if stamp_s - self._last_tracks_s > 1.0:
-            self._lean_on_gravity(state, stamp_s)
-
-    def _remember(self, stamp_s: float, R: F8, tracks: FeatureTracks, span_s: float) -> None:
-        """Keep the frames of the last `span_s` and the one before them."""
-        self._recent.append((stamp_s, R, tracks))
-        while len(self._recent) > 1 and self._recent[1][0] <= stamp_s - span_s + 1e-6:
-            self._recent.popleft()
-
-    def _rests(self, state: FilterState, stamp_s: float, tracks: FeatureTracks) -> bool:
-        """Whether images and IMU both say that nothing moves."""
-        o = self.options
-        then_s, R_then, then = self._recent[0]
-        if stamp_s - then_s < o.rest_s - 1e-6 or stamp_s - then_s > 2.0 * o.rest_s:
-            return False
-        samples = self._imu.between(then_s, stamp_s)
-        if len(samples.stamps_s) < MIN_REST_SAMPLES:
-            return False
-        reading = read_rest(samples, o.imu)
-        if not is_quiet(reading, state.gyro_bias, state.accel_bias, o.gravity_m_s2):
-            return False
-        R_now = state.R @ self.T_body_camera[:3, :3]
-        return common_flow_px(then, tracks, R_then.T @ R_now, o.focal_px) < MAX_FLOW
-
-    def _hold(self, state: FilterState, stamp_s: float) -> None:
-        """Zero velocity; no clone, else the window fills with one pose."""
-        o = self.options
-        since_s = self._recent[-2][0] if len(self._recent) > 1 else stamp_s - 0.05
-        samples = self._imu.between(since_s, stamp_s)
-        if len(samples.stamps_s) == 0:
-            return
-        reading = read_rest(samples, o.imu)
-        H, r = rest_rows(state, reading.gyro_rad_s, reading.accel_m_s2)
-        sigma = np.repeat([REST_SIGMA_M_S, reading.gyro_sigma, reading.accel_sigma], 3)
-        update_from_rows(state, H, r, sigma)
-
-    def _lean_on_gravity(self, state: FilterState, stamp_s: float) -> None:
-        """Without any track: the accelerometer keeps roll and pitch from running away."""
-        samples = self._imu.between(stamp_s - 0.1, stamp_s)
-        if len(samples.stamps_s) == 0:
-            return
-        accel = read_rest(samples, self.options.imu).accel_m_s2
-        if abs(float(np.linalg.norm(accel)) - self.options.gravity_m_s2) < 0.5:
-            H, r = gravity_rows(state, accel)
-            update_from_rows(state, H, r, np.full(3, 0.5))
+            self._rest.lean_on_gravity(state, stamp_s)
 
     def _is_clone_due(self, state: FilterState, stamp_s: float) -> bool:
         """Whether the next frame would come later than half of its distance too late."""
         waited_s = stamp_s - state.clone_stamps_s[-1]
-        frame_s = stamp_s - self._recent[-2][0] if len(self._recent) > 1 else 0.0
+        before_s = self._rest.previous_s
+        frame_s = 0.0 if before_s is None else stamp_s - before_s
         return waited_s + 0.5 * frame_s >= self.options.clone_interval_s - 5e-3
 
     def _add_clone(self, state: FilterState, tracks: FeatureTracks) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from mono_hydra.config import TrackingConfig
 from mono_hydra.geometry.depth_samples import depth_at
 from mono_hydra.simulation.imu import DEVICES, ImuNoise
+from mono_hydra.tracking.filter_options import FilterOptions
 from mono_hydra.tracking.filter_state import TIME
 from mono_hydra.tracking.filter_tracker import (
     DepthSource,
@@ -21,7 +22,6 @@ from mono_hydra.tracking.filter_tracker import (
 )
 from mono_hydra.tracking.front_end import FrontEndOptions
 from mono_hydra.tracking.imu import ImuModel
-from mono_hydra.tracking.inertial_filter import FilterOptions
 from mono_hydra.tracking.moving_start import StartLimits, StartWindow, moving_start
 from mono_hydra.tracking.rest import MAX_FLOW, common_flow_px
 from mono_hydra.tracking.rolling_shutter import at_the_stamp, camera_motion, row_delay_s

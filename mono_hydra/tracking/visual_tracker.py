@@ -19,6 +19,7 @@ import numpy as np
 from mono_hydra.config import TrackingConfig
 from mono_hydra.geometry import se3
 from mono_hydra.simulation.imu import ImuNoise
+from mono_hydra.tracking.filter_options import FilterOptions
 from mono_hydra.tracking.filter_state import CORE, DP, TH, FilterState
 from mono_hydra.tracking.filter_tracker import (
     DepthSource,
@@ -28,7 +29,6 @@ from mono_hydra.tracking.filter_tracker import (
 )
 from mono_hydra.tracking.front_end import FrontEndOptions
 from mono_hydra.tracking.imu import ImuModel
-from mono_hydra.tracking.inertial_filter import FilterOptions
 from mono_hydra.tracking.rest import upright
 from mono_hydra.tracking.track_store import FeatureTracks
 from mono_hydra.tracking.updates import update_from_rows

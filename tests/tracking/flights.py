@@ -9,8 +9,9 @@ import numpy as np
 from mono_hydra.simulation.imu import DEVICES
 from mono_hydra.simulation.motion import KNOT_S, Motion
 from mono_hydra.simulation.tracks import FlightTracks, made_path, simulate_flight
+from mono_hydra.tracking.filter_options import FilterOptions
 from mono_hydra.tracking.imu import ImuModel
-from mono_hydra.tracking.inertial_filter import FilterOptions, InertialEstimate, InertialFilter
+from mono_hydra.tracking.inertial_filter import InertialEstimate, InertialFilter
 from mono_hydra.tracking.track_store import FeatureTracks
 from mono_hydra.types import ImuSamples
 

@@ -11,8 +11,8 @@ import pytest
 
 from mono_hydra.simulation.imu import DEVICES, sense
 from mono_hydra.simulation.motion import KNOT_S, Motion
+from mono_hydra.tracking.filter_options import FilterOptions
 from mono_hydra.tracking.imu import ImuModel
-from mono_hydra.tracking.inertial_filter import FilterOptions
 from mono_hydra.tracking.inertial_tracker import InertialTracker, TrackerOptions
 from mono_hydra.types import F8, Frame, ImuSamples, Prediction, TrackedPose
 from tests.tracking.wall import CAMERA, T_BODY_CAMERA, errors_of, patterned, view

@@ -115,9 +115,10 @@ def move_world(tracker: InertialFilter, T: F8) -> None:
     state.motion = state.motion @ R.T
     state.motion[1] += t
     state.clone_R, state.clone_p = R @ state.clone_R, state.clone_p @ R.T + t
-    recent = [(s, R @ R_wc, f) for s, R_wc, f in tracker._recent]
-    tracker._recent.clear()
-    tracker._recent.extend(recent)
+    frames = tracker._rest._recent
+    turned = [(stamp_s, R @ R_wc, tracks) for stamp_s, R_wc, tracks in frames]
+    frames.clear()
+    frames.extend(turned)
 
 
 def test_no_sight_is_used_twice(made: FlightTracks, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,8 @@ from mono_hydra.geometry import se3
 from mono_hydra.simulation.imu import DEVICES, sense
 from mono_hydra.simulation.journey import CutPath
 from mono_hydra.simulation.motion import KNOT_S, Motion
+from mono_hydra.tracking.filter_options import FilterOptions
 from mono_hydra.tracking.imu import ImuModel
-from mono_hydra.tracking.inertial_filter import FilterOptions
 from mono_hydra.tracking.inertial_tracker import InertialTracker, TrackerOptions
 from mono_hydra.tracking.visual_tracker import VisualOptions, VisualTracker
 from mono_hydra.types import F8, U1, Frame, ImuSamples, Prediction, TrackedPose

@@ -10,8 +10,8 @@ import pytest
 from mono_hydra.geometry import se3
 from mono_hydra.simulation.imu import DEVICES, sense
 from mono_hydra.simulation.motion import KNOT_S, Motion
+from mono_hydra.tracking.filter_options import FilterOptions
 from mono_hydra.tracking.imu import ImuModel
-from mono_hydra.tracking.inertial_filter import FilterOptions
 from mono_hydra.tracking.inertial_tracker import InertialTracker, TrackerOptions
 from mono_hydra.tracking.rolling_shutter import at_the_stamp, camera_motion, row_delay_s
 from mono_hydra.types import F8, Frame, Prediction
