@@ -195,9 +195,9 @@ def draw(
 ) -> None:
     """Depth without its known error; pixels on a plane are drawn to it by both variances.
 
-    The error of ln depth and the share of base_sigma^2 that is left of its variance are read
-    between the points of a grid of every stride-th pixel. A pixel that could lie on two planes is
-    drawn to the nearer one, and the doubt enters its sigma.
+    Up to base_sigma the error of ln depth is smooth; it and the share that is left of its variance
+    are read between the points of a grid of every stride-th pixel. A pixel that could lie on two
+    planes is drawn to the nearer one, and the doubt enters its sigma.
     """
     height, width = depth_m.shape
     rows, columns = grid_depth_m.shape
@@ -231,7 +231,8 @@ def draw(
             error, share = error / total, share / total
             s = float(sigma[row, column])
             # what a pixel is less sure of than its view is no smooth error, and stays
-            variance = base * share + max(s * s - base, 0.0)
+            smooth = min(s * s, base)
+            variance = smooth * share + s * s - smooth
             kind = kind_of_label[labels[row, column]]
             if kind >= 0:
                 x = (column - k_px[2]) * step_x

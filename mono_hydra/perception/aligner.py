@@ -16,7 +16,7 @@ from mono_hydra.config import PerceptionConfig
 from mono_hydra.errors import LabelError
 from mono_hydra.labels import LabelSpace
 from mono_hydra.perception import align_kernels as kernels
-from mono_hydra.perception.error_field import infer_error
+from mono_hydra.perception.error_field import NUGGET, infer_error
 from mono_hydra.perception.planes import KINDS, Kind, Plane, overlap_m, step_odds
 from mono_hydra.types import F4, F8, I4, I8, Bool, Prediction, TrackedPose
 
@@ -49,6 +49,7 @@ class _View:
     k_px: F8  # (4,) of the small image
     depth_m: F4  # (h, w)
     depth_sigma: F4  # (h, w)
+    smooth_sigma: F4  # (h, w) of the error that neighbours share
     kind: I4  # (h, w)
     facing: F4  # (h, w, 3) normals in the camera's frame, zero at edges
     points_world_m: F8  # (h, w, 3)
@@ -99,11 +100,13 @@ class Aligner:
         y = (np.arange(height) - k_px[3]) / k_px[1]
         rays = x[:, None] * T[:3, 0] + y[:, None, None] * T[:3, 1] + T[:3, 2]
         kind = np.where(known, self._kind_of_label[prediction.labels[every]], np.int32(-1))
+        smooth_sigma = np.clip(depth_sigma, np.float32(NUGGET), np.float32(sigma))
         clear = (depth_sigma < 1.5 * sigma) & (kind >= 0) & (kind < 3)
         facing = np.empty((*depth_m.shape, 3), np.float32)
         kernels.face(depth_m, k_px, facing)
         return _View(
-            T, k_px, depth_m, depth_sigma, kind, facing, rays * depth_m[..., None] + T[:3, 3],
+            T, k_px, depth_m, depth_sigma, smooth_sigma, kind, facing,
+            rays * depth_m[..., None] + T[:3, 3],
             depth_m.astype(float) ** 2 / (k_px[0] * k_px[1]), sigma, clear,
         )  # fmt: skip
 
@@ -143,23 +146,22 @@ class Aligner:
         """Learn known planes from this view and start new ones where none explains it."""
         plane_of, residual, near_corner, _ = self._assign(view)
         clear = view.clear & ~near_corner
-        error, share = self._error_beside_floors(view, clear, plane_of, residual)
+        error, variance = self._error_beside_floors(view, clear, plane_of, residual)
         learnt = np.unique(plane_of[clear])
         for index in learnt:
             if index >= 0:
                 here = clear & (plane_of == index)
                 self.planes[index].learn(
-                    view.points_world_m[here], view.place_world_m, view.sigma,
-                    error[here], share[here],
-                )  # fmt: skip
+                    view.points_world_m[here], view.place_world_m, error[here], variance[here]
+                )
         free = clear & (plane_of < 0)
-        self._start("floor", np.array([[0.0, 0.0, 1.0]]), free, view, error, share)
-        self._start("ceiling", np.array([[0.0, 0.0, -1.0]]), free, view, error, share)
+        self._start("floor", np.array([[0.0, 0.0, 1.0]]), free, view, error, variance)
+        self._start("ceiling", np.array([[0.0, 0.0, -1.0]]), free, view, error, variance)
         if self._n_views >= FIRST_WALL_VIEW:
             along = self._turned_to
             normals = np.array([along, -along, _left(along), -_left(along)])
             for _ in range(4):
-                if not self._start("wall", normals, free, view, error, share):
+                if not self._start("wall", normals, free, view, error, variance):
                     break
         self._split(learnt)
         self._merge()
@@ -167,23 +169,24 @@ class Aligner:
     def _error_beside_floors(
         self, view: _View, clear: Bool, plane_of: I4, residual: F4
     ) -> tuple[F4, F4]:
-        """Error of ln depth and share left, by floors and ceilings alone; those learn by theirs."""
+        """Error of ln depth and its variance by floors and ceilings alone; they learn by theirs."""
         level = np.array([plane.kind != "wall" for plane in self.planes] + [False])
         level_here = clear & level[plane_of]
         error, share = self._error(view, level_here, plane_of, residual, GROUP_M)
         wall = view.kind == 2
         zero, one = np.float32(0.0), np.float32(1.0)
-        return np.where(wall, error, zero), np.where(wall, share, one)
+        share = np.where(wall, share, one)
+        return np.where(wall, error, zero), share * view.smooth_sigma**2
 
     def _start(
-        self, kind: Kind, normals: F8, free: Bool, view: _View, error: F4, share: F4
+        self, kind: Kind, normals: F8, free: Bool, view: _View, error: F4, variance: F4
     ) -> bool:
         """Start the best-supported plane with one of the normals; takes its pixels from `free`."""
         of_kind = np.flatnonzero(free & (view.kind == KINDS.index(kind)))
         area_m2 = view.area_m2.ravel()[of_kind]
         if area_m2.sum() < MIN_AREA_M2[kind]:
             return False
-        errors, shares = error.ravel()[of_kind], share.ravel()[of_kind]
+        errors, variances = error.ravel()[of_kind], variance.ravel()[of_kind]
         points = view.points_world_m.reshape(-1, 3)[of_kind] - view.place_world_m
         better = points * np.exp(-errors)[:, None]
         facing = view.facing.reshape(-1, 3)[of_kind] @ view.T_world_camera[:3, :3].T
@@ -203,8 +206,8 @@ class Aligner:
         distance_m = float(np.exp(np.mean(np.log(-(better[members] @ normal)))))
         plane = Plane(kind, normal, float(normal @ view.place_world_m) - distance_m)
         plane.learn(
-            points[members] + view.place_world_m, view.place_world_m, view.sigma,
-            errors[members], shares[members],
+            points[members] + view.place_world_m, view.place_world_m,
+            errors[members], variances[members],
         )  # fmt: skip
         if not len(plane.patches):
             return False
@@ -273,7 +276,7 @@ class Aligner:
     def _error(
         self, view: _View, on: Bool, plane_of: I4, residual: F4, cell_m: float
     ) -> tuple[F4, F4]:
-        """Error of ln depth of every pixel and the share left, by those on a plane."""
+        """Error of ln depth of every pixel and the share of its variance left."""
         points, plane = view.points_world_m[on], plane_of[on]
         keys = (_cell_keys(points, GROUP_M) << 10) + plane
         _, first, group, counts = np.unique(
@@ -283,7 +286,7 @@ class Aligner:
         plane_of_group = plane[first]
         means = [
             (np.bincount(group, v, minlength=len(counts)) / np.maximum(counts, 1))[enough]
-            for v in (residual[on], *points.T)
+            for v in (residual[on], view.smooth_sigma[on], *points.T)
         ]
         relative_sigma = np.array(
             [plane.sigma_m / plane.distance_m(view.place_world_m) for plane in self.planes]
@@ -295,12 +298,13 @@ class Aligner:
             _cell_keys(places, cell_m), return_index=True, return_inverse=True
         )
         mean, left = infer_error(
-            np.column_stack(means[1:]), means[0],
+            np.column_stack(means[2:]), means[0],
             relative_sigma[plane_of_group] if len(plane_of_group) else np.zeros(0),
-            plane_of_group, places[first], view.sigma,
+            plane_of_group, means[1], places[first],
         )  # fmt: skip
         error, share = np.zeros_like(view.depth_m), np.ones_like(view.depth_m)
-        error[known], share[known] = mean[cell], left[cell]
+        error[known] = mean[cell] * view.smooth_sigma[known]
+        share[known] = np.maximum(left[cell], (0.5 * NUGGET / view.smooth_sigma[known]) ** 2)
         return error, share
 
 

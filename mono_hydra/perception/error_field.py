@@ -1,7 +1,8 @@
 """What a few known errors of ln depth say about the error everywhere else in the view.
 
 Gaussian process regression: the error of a view is one number for the whole image (its scale)
-plus a smooth field over the surface. Rasmussen and Williams (2006), chapter 2.
+plus a smooth field over the surface, both larger where the depth is less sure.
+Rasmussen and Williams (2006), chapter 2.
 """
 
 from __future__ import annotations
@@ -21,31 +22,31 @@ def infer_error(
     known: F8,
     known_sigma: F8,
     plane_of_known: I4,
+    sigma: F8,
     wanted_m: F8,
-    sigma: float,
 ) -> tuple[F4, F4]:
-    """Error of ln depth at wanted points and its variance as a share of sigma^2.
+    """Error of ln depth at wanted points, both as shares of what was expected there.
 
     Args:
         points_m: (A, 3) where the error is known.
         known: (A,) errors there.
         known_sigma: (A,) uncertainty by the plane the error was measured with.
         plane_of_known: (A,) errors measured with one plane share its uncertainty.
+        sigma: (A,) standard deviation of ln depth before anything is known.
         wanted_m: (W, 3).
-        sigma: standard deviation of ln depth before anything is known.
 
     Returns:
-        Mean (W,) and remaining share of the variance (W,), 1 where nothing is learnt.
+        Mean (W,) in standard deviations of the wanted point, and share of its variance that
+        remains (W,), 1 where nothing is learnt.
     """
     mean = np.zeros(len(wanted_m), np.float32)
     explained = np.zeros(len(wanted_m), np.float32)
     if len(points_m):
         middle = points_m.mean(axis=0)  # single precision wants small numbers
         regress(
-            np.ascontiguousarray((points_m - middle).T, np.float32), known.astype(np.float32),
-            known_sigma.astype(np.float32), plane_of_known,
-            np.ascontiguousarray((wanted_m - middle).T, np.float32),
-            sigma, LENGTH_M, SCALE_SHARE, NUGGET, mean, explained,
+            np.ascontiguousarray((points_m - middle).T, np.float32),
+            (known / sigma).astype(np.float32), (known_sigma / sigma).astype(np.float32),
+            plane_of_known, np.ascontiguousarray((wanted_m - middle).T, np.float32),
+            (NUGGET / sigma).astype(np.float32), LENGTH_M, SCALE_SHARE, mean, explained,
         )  # fmt: skip
-    lowest = np.float32((0.5 * NUGGET / sigma) ** 2)
-    return mean, np.clip(np.float32(1.0) - explained, lowest, np.float32(1.0))
+    return mean, np.clip(np.float32(1.0) - explained, np.float32(0.0), np.float32(1.0))

@@ -37,35 +37,33 @@ def regress(
     known_sigma: F4,
     group_of_known: I4,
     wanted_m: F4,
-    sigma: float,
+    nugget: F4,
     length_m: float,
     scale_share: float,
-    nugget: float,
     mean: F4,
     explained: F4,
 ) -> None:
-    """Mean (W,) and explained variance (W,), as share of sigma^2, at wanted_m (3, W).
+    """Mean (W,) and explained variance (W,) of an error with variance 1 at wanted_m (3, W).
 
-    Known errors (A,) at points_m (3, A) of one group share the uncertainty known_sigma. Of
-    sigma^2, scale_share is one number for the view, the rest a field; nugget is added to the known.
+    Known errors (A,) at points_m (3, A) of one group share the uncertainty known_sigma. Of the
+    variance, scale_share is one number for the view, the rest a field; the known have their own
+    nugget (A,), a standard deviation, beside it.
     """
     n, m = known.shape[0], mean.shape[0]
     per_square = np.float32(1.0 / (16.0 * length_m * length_m))
     flat, smooth = np.float32(scale_share), np.float32(1.0 - scale_share)
-    per_variance = np.float32(1.0 / (sigma * sigma))
-    own = np.float32(nugget * nugget) * per_variance
     # rows of the upper factor: the inner loops run over neighbours in memory
     U = np.empty((n, n), np.float32)
     white = known.copy()
     for i in range(n):
         row = U[i, i:]
         _correlate(points_m[:, i:], points_m[0, i], points_m[1, i], points_m[2, i], per_square, row)
-        shared = known_sigma[i] * per_variance
+        shared = known_sigma[i]
         for j in range(n - i):
             row[j] = flat + smooth * row[j]
             if group_of_known[i + j] == group_of_known[i]:
                 row[j] += shared * known_sigma[i + j]
-        row[0] += own
+        row[0] += nugget[i] * nugget[i]
     for k in range(n):
         row = U[k, k:]
         scale = ONE / math.sqrt(max(row[0], np.float32(1e-6)))

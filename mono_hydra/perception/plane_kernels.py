@@ -12,7 +12,7 @@ from mono_hydra.types import F8
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def weigh(
-    patches: F8, sigma: float, scale_share: float, n_views: float, length_m: float, turn_rad: float
+    patches: F8, scale_share: float, n_views: float, length_m: float, turn_rad: float
 ) -> tuple[float, float]:
     """Offset of a plane and its standard deviation from patches (N, 7): Plane.patches.
 
@@ -51,4 +51,4 @@ def weigh(
             row += rho[i, j] * weights[j] * max(patches[j, 2], 0.3) * math.sqrt(patches[j, 6])
         variance += own * row
     variance += scale * scale * scale_share / n_views
-    return offset / total, math.sqrt(variance) * sigma / total
+    return offset / total, math.sqrt(variance) / total

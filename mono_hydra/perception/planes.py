@@ -43,9 +43,8 @@ class Plane:
     sigma_m: float = np.inf
     runs_m: list[tuple[float, float]] = field(default_factory=lambda: [(-np.inf, np.inf)])
     n_views: int = 0
-    _sigma: float = 0.07  # of ln depth, of the last view
     keys: I8 = field(default_factory=lambda: np.zeros(0, np.int64))  # (N,) patch and sector
-    # (N, 7) views, offset, distance, along, across, azimuth, share of the variance: means
+    # (N, 7) views, offset, distance, along, across, azimuth, variance of ln depth: means
     patches: F8 = field(default_factory=lambda: np.zeros((0, 7)))
 
     @property
@@ -58,17 +57,14 @@ class Plane:
         """Of a place in front of the plane; at least 0.15."""
         return max(float(self.normal_world @ place_world_m) - self.offset_m, 0.15)
 
-    def learn(
-        self, points_world_m: F8, camera_world_m: F8, sigma: float, error: F4, share: F4
-    ) -> None:
+    def learn(self, points_world_m: F8, camera_world_m: F8, error: F4, variance: F4) -> None:
         """Add one view's points (N, 3) on the plane, seen from a place.
 
         Args:
             points_world_m: (N, 3).
             camera_world_m: (3,).
-            sigma: standard deviation of ln depth of the view.
             error: (N,) what is known of the points' error of ln depth by other planes.
-            share: (N,) of sigma^2 that is left then.
+            variance: (N,) of ln depth that is left then.
         """
         distance_m = float(self.normal_world @ camera_world_m) - self.offset_m
         view = points_world_m - camera_world_m
@@ -83,7 +79,7 @@ class Plane:
         unique, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
         rows = np.zeros((len(unique), 7))
         rows[:, 0], rows[:, 2] = 1.0, distance_m
-        for column, values in ((1, offsets_m), (3, along_m), (4, across_m), (6, share)):
+        for column, values in ((1, offsets_m), (3, along_m), (4, across_m), (6, variance)):
             rows[:, column] = np.bincount(inverse, values) / counts
         sector = unique % 10
         rows[:, 5] = (sector + 0.5) * 2.0 * np.pi / N_SECTORS
@@ -91,13 +87,13 @@ class Plane:
         if enough.any():
             self.n_views += 1
             self._add(unique[enough], rows[enough])
-            self.fit(sigma)
+            self.fit()
 
     def absorb(self, other: Plane) -> None:
         """Take the evidence of another plane that proved to be the same."""
         self.n_views += other.n_views
         self._add(other.keys, other.patches)
-        self.fit(self._sigma)
+        self.fit()
 
     def split(self) -> Plane | None:
         """Give away the part of a wall that lies on another plane; None where all is one."""
@@ -115,34 +111,32 @@ class Plane:
         left = along_m < best_at_m
         other = Plane(self.kind, self.normal_world, n_views=self.n_views)
         other._add(self.keys[~left], self.patches[~left])
-        other.fit(self._sigma)
+        other.fit()
         self.keys, self.patches = self.keys[left], self.patches[left]
-        self.fit(self._sigma)
+        self.fit()
         return other
 
     def _weigh(self, patches: F8) -> tuple[float, float]:
-        offset_m, spread_m = weigh(
-            patches, self._sigma, SCALE_SHARE, float(self.n_views), LENGTH_M, TURN_RAD
-        )
+        offset_m, spread_m = weigh(patches, SCALE_SHARE, float(self.n_views), LENGTH_M, TURN_RAD)
         turned_m = 0.0
         if self.kind == "wall":
             turned_m = DIRECTION_RAD * float(np.std(patches[:, 3])) / np.sqrt(self.n_views)
         return offset_m, float(np.sqrt(spread_m**2 + turned_m**2 + FLATNESS_M[self.kind] ** 2))
 
     def _add(self, keys: I8, rows: F8) -> None:
-        """Average rows (M, 7) into the patches with those keys."""
+        """Average rows (M, 7) into the patches with those keys, sure ones more."""
         merged, inverse = np.unique(np.concatenate([self.keys, keys]), return_inverse=True)
         table = np.concatenate([self.patches, rows])
-        n = np.bincount(inverse, table[:, 0])
-        sums = [np.bincount(inverse, table[:, 0] * table[:, k]) for k in range(1, 7)]
+        weights = table[:, 0] / table[:, 6]
+        n, total = np.bincount(inverse, table[:, 0]), np.bincount(inverse, weights)
+        sums = [np.bincount(inverse, weights * table[:, k]) for k in range(1, 6)]
         self.keys = merged
-        self.patches = np.column_stack([n, *(s / n for s in sums)])
+        self.patches = np.column_stack([n, *(s / total for s in sums), n / total])
 
-    def fit(self, sigma: float) -> None:
+    def fit(self) -> None:
         """Offset, its standard deviation and the extent, from the patches."""
         if not len(self.patches):
             return
-        self._sigma = sigma
         self.offset_m, self.sigma_m = self._weigh(self.patches)
         if self.kind == "wall":
             self.runs_m = _runs(np.sort(self.patches[:, 3]))
@@ -154,7 +148,7 @@ class Plane:
         places = self.patches[:, 1:2] * old_normal + self.patches[:, 3:4] * old_along
         self.patches[:, 1] = places @ normal_world
         self.patches[:, 3] = places @ self.along_world
-        self.fit(self._sigma)
+        self.fit()
 
     def rows(self, index: int, T_world_camera: F8) -> list[F8]:
         """(12,) a run, as a camera in front of the plane sees it: align_kernels."""

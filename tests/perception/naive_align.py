@@ -9,8 +9,8 @@ from mono_hydra.types import F4, F8, I4
 
 
 def regress(
-    points_m: F8, known: F8, known_sigma: F8, group: I4, wanted_m: F8, sigma: float,
-    length_m: float, scale_share: float, nugget: float,
+    points_m: F8, known: F8, known_sigma: F8, group: I4, wanted_m: F8, nugget: F8,
+    length_m: float, scale_share: float,
 ) -> tuple[F8, F8]:  # fmt: skip
     """Mean and explained share; points (A, 3), wanted (W, 3)."""
 
@@ -20,26 +20,26 @@ def regress(
         return np.asarray(scale_share + (1.0 - scale_share) * field)
 
     same = group[:, None] == group[None]
-    K = sigma**2 * correlation(points_m, points_m) + same * np.outer(known_sigma, known_sigma)
-    K += nugget**2 * np.eye(len(K))
-    cross = sigma**2 * correlation(wanted_m, points_m)
-    explained = np.einsum("wa,ab,wb->w", cross, np.linalg.inv(K), cross) / sigma**2
+    K = correlation(points_m, points_m) + same * np.outer(known_sigma, known_sigma)
+    K += np.diag(nugget**2)
+    cross = correlation(wanted_m, points_m)
+    explained = np.einsum("wa,ab,wb->w", cross, np.linalg.inv(K), cross)
     return cross @ np.linalg.solve(K, known), explained
 
 
 def weigh(
-    patches: F8, sigma: float, scale_share: float, n_views: float, length_m: float, turn_rad: float
+    patches: F8, scale_share: float, n_views: float, length_m: float, turn_rad: float
 ) -> tuple[float, float]:
     """Offset and its standard deviation by dense matrices."""
-    n, offset, distance, along, across, azimuth, share = patches.T
+    n, offset, distance, along, across, azimuth, variance = patches.T
     distance = np.maximum(distance, 0.3)
     square = np.subtract.outer(along, along) ** 2 + np.subtract.outer(across, across) ** 2
     turn = np.abs(np.angle(np.exp(1j * np.subtract.outer(azimuth, azimuth))))
     exponent = 0.5 * square / length_m**2 + 0.5 * turn**2 / turn_rad**2
     rho = (1.0 - scale_share) * np.where(exponent < 6.0, np.exp(-exponent), 0.0)
     rho += np.diag(scale_share / n)
-    weights = 1.0 / (distance**2 * share * rho.sum(axis=1))
-    own = distance * np.sqrt(share) * sigma
+    weights = 1.0 / (distance**2 * variance * rho.sum(axis=1))
+    own = distance * np.sqrt(variance)
     C = np.outer(own, own) * (rho + scale_share / n_views)
     total = weights.sum()
     return float(weights @ offset / total), float(np.sqrt(weights @ C @ weights) / total)

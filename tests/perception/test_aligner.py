@@ -162,10 +162,10 @@ def test_error_field_returns_to_the_prior_far_from_what_is_known() -> None:
     many = np.random.default_rng(0).normal(0.0, 0.05, (10, 3))
     mean, share = infer_error(
         many, np.full(10, 0.1), np.full(10, 0.005), np.zeros(10, np.int32),
-        np.concatenate([near, far]), 0.067,
+        np.full(10, 0.067), np.concatenate([near, far]),
     )  # fmt: skip
-    assert mean[0] == pytest.approx(0.1, abs=0.02)
-    assert abs(mean[1]) < 0.03
+    assert 0.067 * mean[0] == pytest.approx(0.1, abs=0.02)
+    assert 0.067 * abs(mean[1]) < 0.03
     assert share[0] < 0.15
     assert share[1] > 0.75
 

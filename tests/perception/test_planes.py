@@ -28,7 +28,7 @@ def learnt(points: F8, camera_m: F8 = CAMERA_M, error: float = 0.0) -> Plane:
 
 def _learn(plane: Plane, points: F8, camera_m: F8, share: float = 1.0) -> None:
     zero = np.zeros(len(points), np.float32)
-    plane.learn(points, camera_m, SIGMA, zero, zero + np.float32(share))
+    plane.learn(points, camera_m, zero, zero + np.float32(share * SIGMA**2))
 
 
 def test_a_repeated_view_adds_little_certainty_and_another_stretch_much() -> None:
@@ -48,9 +48,19 @@ def test_what_other_planes_know_of_the_error_is_taken_out() -> None:
     plane = Plane("wall", np.array([-1.0, 0.0, 0.0]), -2.0)
     seen = CAMERA_M + (points - CAMERA_M) * np.exp(0.1)
     error = np.full(len(points), 0.1, np.float32)
-    plane.learn(seen, CAMERA_M, SIGMA, error, np.full(len(points), 0.1, np.float32))
+    plane.learn(seen, CAMERA_M, error, np.full(len(points), 0.1 * SIGMA**2, np.float32))
     assert plane.offset_m == pytest.approx(-2.0, abs=1e-6)
     assert plane.sigma_m < 0.5 * learnt(points).sigma_m
+
+
+def test_what_is_seen_surely_outweighs_what_is_not() -> None:
+    points = wall(2.0, -1.0, 1.0)
+    for shares, sure_m in (((1.0, 0.01), 2.0), ((0.01, 1.0), 2.0 * np.exp(0.1))):
+        plane = Plane("wall", np.array([-1.0, 0.0, 0.0]), -2.0)
+        for share, error in zip(shares, (0.1, 0.0), strict=True):
+            _learn(plane, CAMERA_M + (points - CAMERA_M) * np.exp(error), CAMERA_M, share)
+        assert plane.offset_m == pytest.approx(-sure_m, abs=0.03)
+        assert plane.sigma_m < 0.03
 
 
 def test_a_wall_with_a_step_parts_there_and_a_straight_one_stays() -> None:
