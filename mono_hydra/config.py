@@ -26,11 +26,12 @@ class Section(BaseModel):
 
 
 def _word_of_switch(value: object) -> object:
-    """YAML reads the bare word `off` as a truth value."""
-    return "off" if value is False else value
+    """YAML reads the bare words `on` and `off` as truth values."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
 
 AlignMode = Annotated[Literal["auto", "off"], BeforeValidator(_word_of_switch)]
+MirrorMode = Annotated[Literal["auto", "on", "off"], BeforeValidator(_word_of_switch)]
 
 
 class PerceptionConfig(Section):
@@ -44,7 +45,7 @@ class PerceptionConfig(Section):
     temporal_max_age_s: float = Field(default=3.0, gt=0.0)
     temporal_correlation: float = Field(default=0.7, ge=0.0, le=1.0)  # of neighbours' errors
     # the network sees the mirror image too: surer, at twice its time; auto: as it was made for
-    mirror: Literal["auto", "on", "off"] = "auto"
+    mirror: MirrorMode = "auto"
     max_depth_m: float = Field(default=10.0, gt=0.5)  # readings beyond are unknown
     sensor_depth_sigma: float = Field(default=0.01, gt=0.0)  # of ln depth
 

@@ -17,6 +17,8 @@ def test_exponents_without_a_dot_are_numbers():
 
 def test_the_bare_word_off_is_no_truth_value():
     assert load_config((), ("perception.align=off",)).perception.align == "off"
+    for word in ("auto", "on", "off"):
+        assert load_config((), (f"perception.mirror={word}",)).perception.mirror == word
 
 
 def test_words_are_not_numbers():
