@@ -21,6 +21,7 @@ from mono_hydra.tracking.triangulation_kernels import (
     TOO_SHORT,
     USED,
     VAGUE,
+    in_camera,
     solve3,
     triangulate,
 )
@@ -46,12 +47,7 @@ def track_rows(
     n_rows = 0
     for n in range(at.shape[0]):
         k = at[n]
-        for i in range(3):
-            x[i] = (
-                C[k, 0, i] * (f[0] - c[k, 0])
-                + C[k, 1, i] * (f[1] - c[k, 1])
-                + C[k, 2, i] * (f[2] - c[k, 2])
-            )
+        in_camera(C, c, k, f, x)
         if x[2] < MIN_Z_M:
             return 0
         for m in range(3):

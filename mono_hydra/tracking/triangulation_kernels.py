@@ -31,6 +31,17 @@ def cameras(R: F8, p: F8, R_bc: F8, t_bc: F8, C: F8, c: F8) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def in_camera(C: F8, c: F8, k: int, f: F8, x: F8) -> None:
+    """A point f (3,) of the world in the axes of camera k: x (3,)."""
+    for i in range(3):
+        x[i] = (
+            C[k, 0, i] * (f[0] - c[k, 0])
+            + C[k, 1, i] * (f[1] - c[k, 1])
+            + C[k, 2, i] * (f[2] - c[k, 2])
+        )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def solve3(A: F8, b: F8, x: F8) -> bool:
     """Solve A x = b for a symmetric positive (3, 3); False where it is not positive."""
     l00 = A[0, 0]
@@ -236,12 +247,7 @@ def triangulate_last(
         if triangulate(C, c, scale, k, u, none, one, whole, max_relative, f) != USED:
             continue
         a = k[m - 1]
-        for i in range(3):
-            d[i] = (
-                C[a, 0, i] * (f[0] - c[a, 0])
-                + C[a, 1, i] * (f[1] - c[a, 1])
-                + C[a, 2, i] * (f[2] - c[a, 2])
-            )
+        in_camera(C, c, a, f, d)
         if d[2] < MIN_Z_M:
             continue
         z = d[2]
