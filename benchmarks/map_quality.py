@@ -1,7 +1,8 @@
 """How good the map is: simulated homes through the commands a user types, then scored.
 
 Each home is simulated (once, then cached), mapped by scripts/run_sequence.py and scored against its
-truth. Without --seeds the demo flat is used.
+truth. Without --seeds the demo flat is used. Where --poses are to be estimated, the images are
+those of a moving camera: blurred, exposed with a lag, noisy, read row by row.
 """
 
 from __future__ import annotations
@@ -108,7 +109,8 @@ def _demo() -> Home:
 
 def _home(args: argparse.Namespace, seed: int) -> Home:
     rooms = f"_{args.rooms}_rooms" if args.rooms else ""
-    name = f"{args.kind}{rooms}_{seed}"
+    moving = "" if args.poses == "dataset" else "moving_"
+    name = f"{moving}{args.kind}{rooms}_{seed}"
     return Home(name, seed, cache_folder() / name)
 
 
@@ -148,7 +150,8 @@ def _make(home: Home, args: argparse.Namespace) -> None:
             demo_sequence()
         return
     rooms = ["--rooms", str(args.rooms)] if args.rooms else []
-    simulate_once(home.path, ["--seed", str(home.seed), "--kind", args.kind, *rooms])
+    moving = [] if args.poses == "dataset" else ["--moving"]
+    simulate_once(home.path, ["--seed", str(home.seed), "--kind", args.kind, *rooms, *moving])
 
 
 def _is_score(key: str, value: Any) -> bool:

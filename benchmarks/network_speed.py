@@ -2,8 +2,8 @@
 
 A call goes from a 480x640 image to depth, labels, normals and edges of that size. Weights are
 random: they do not change the time. Keys: `<row>.ms_p50`, `<row>.ms_p95` with the rows torch,
-openvino, openvino_bf16, onnxruntime, which see the picture alone; openvino_mirror, which sees its
-mirror image too, as the weights of m2h_tiny that ship ask for; on a machine with a GPU cuda and
+openvino, openvino_bf16, onnxruntime; openvino_mirror, which sees the mirror image too
+(`perception.mirror=on`); on a machine with a GPU cuda and
 cuda_bf16. With several presets or sizes they are prefixed `<preset>.<HxW>.`. A row that cannot run
 is null and `missing` says why. All rows take turns, so that a busy moment hits them alike.
 """

@@ -73,7 +73,6 @@ _PRESETS = {
         label_channels=32,
         context_blocks=4,
         refine_blocks=3,
-        mirror=True,
     ),
 }
 PRESETS = tuple(_PRESETS)

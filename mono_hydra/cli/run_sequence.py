@@ -295,7 +295,6 @@ def make_tracker(
     from mono_hydra.tracking.filter_tracker import track_errors_px
     from mono_hydra.tracking.given import GivenTracker
     from mono_hydra.tracking.inertial_tracker import (
-        MEASURED_SCALE_SIGMA,
         InertialTracker,
         tracker_options,
     )
@@ -314,7 +313,7 @@ def make_tracker(
         level = {label.id for label in label_space.labels if label.name in LEVEL_SURFACES}
         visual = VisualTracker(predictor, visual_options(
             config.tracking, sequence.info,
-            scale_sigma=MEASURED_SCALE_SIGMA if is_measured else config.tracking.scale_sigma,
+            depth_is_measured=is_measured,
             level_ids=frozenset(level), dynamic_ids=label_space.dynamic_ids,
         ))  # fmt: skip
         visual.warm_up()

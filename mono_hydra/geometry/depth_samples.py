@@ -9,6 +9,26 @@ from mono_hydra.types import F8, Bool, Prediction
 MAX_STEP = 0.1  # (largest - smallest) / median of 3x3 pixels: beyond, a depth edge
 
 
+def repeats(points: F8, reach: float) -> F8:
+    """How many of the points repeat each one's error, itself included.
+
+    A network errs by patches: two of its depths that lie d apart in one image have errors that
+    correlate by exp(-d / reach). With its variance times this number, a sample counts for its share
+    of what the samples around it tell together.
+
+    Args:
+        points: (N, 2) normalised image coordinates.
+        reach: in the same unit; 0: each errs by itself.
+
+    Returns:
+        (N,), 1 or more.
+    """
+    if reach <= 0.0:
+        return np.ones(len(points))
+    apart = np.linalg.norm(points[:, None] - points[None], axis=2)
+    return np.asarray(np.exp(-apart / reach).sum(axis=1))
+
+
 def depth_at(prediction: Prediction, points: F8, moving: Bool | None = None) -> tuple[F8, F8]:
     """Depth and the standard deviation of its logarithm, NaN where there is none to use.
 

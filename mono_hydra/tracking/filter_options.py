@@ -18,6 +18,7 @@ class FilterOptions:
     gravity_m_s2: float = 9.81
     max_clones: int = 15
     clone_interval_s: float = 0.1
+    gate_tail: float = 0.2  # of true tracks are lost, since of all sights a fifth has slid away
     max_tracks: int = 40  # in one update
     max_points: int = 25  # tracks kept in the state, those that outlive the window
     min_parallax_px: float = 2.0  # between the last two clones, else the older of them goes
@@ -26,9 +27,12 @@ class FilterOptions:
     scale_sigma: float = 0.10  # of the predicted depth's log-scale
     scale_time_s: float = 10.0
     depth_common_sigma: float = 0.03  # error that all depths of one image share
+    depth_common_s: float = 1.0  # images so close in time share it too
+    depth_repeat_s: float = 1.0  # images so close in time see the same, and err alike in its parts
+    depth_reach: float = 0.0  # over which errors in one image are alike, of its width
+    usual_depth_sigma: float = 0.6  # of ln depth, of tracks without parallax about the usual depth
     depth_sigma_floor: float = 0.05
     depth_range_m: tuple[float, float] = (0.3, 8.0)
-    max_depths: int = 30  # of one image
     use_depth: bool = True
     use_rest: bool = True
     static_s: float = 1.0

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from mono_hydra.config import TrackingConfig
-from mono_hydra.geometry.depth_samples import depth_at
+from mono_hydra.geometry.depth_samples import depth_at, repeats
 from mono_hydra.tracking.filter_options import FilterOptions
 from mono_hydra.tracking.filter_state import moved_covariance
 from mono_hydra.tracking.front_end import FrontEnd, FrontEndOptions
@@ -38,6 +38,7 @@ from mono_hydra.types import (
 
 logger = logging.getLogger(__name__)
 
+MEASURED_SCALE_SIGMA = 0.01  # of a depth sensor
 SIGMA_FOCAL_PX = 460.0  # the focal length that `tracking.sigma_px` and `slide_px` are stated for
 TIE_INTERVAL_S = 0.25  # between attempts to find the map again
 MIN_CUT_TRACKS, MAX_CUT_SHARE = 40, 0.1  # before and after; of them that may be kept
@@ -127,10 +128,18 @@ class FilterTracker:
     def _take_depth(self, frame: Frame, prediction: Prediction) -> F8:
         """Depth (N,) at the newest tracks, NaN where there is none; the filter has it too."""
         newest = self.filter.newest_tracks
-        depth_m, sigma = depth_at(prediction, newest.points)
+        depth_m, sigma = self._depth_at(prediction, newest.points)
         stamp_s = frame.stamp_s + self._time_offset_s
         self.n_depths += self.filter.add_depth(stamp_s, newest.ids, depth_m, sigma)
         return depth_m
+
+    def _depth_at(self, prediction: Prediction, points: F8) -> tuple[F8, F8]:
+        """Depth and sigma (N,) at points, as if each erred by itself; NaN where there is none."""
+        depth_m, sigma = depth_at(prediction, points)
+        known, camera = np.isfinite(depth_m), prediction.camera
+        reach = self.filter.options.depth_reach * camera.width / camera.fx
+        sigma[known] *= np.sqrt(repeats(points[known], reach))
+        return depth_m, sigma
 
     def _is_late(self, stamp_s: float) -> bool:
         """Whether a frame is not newer than the last one; it is counted."""

@@ -158,34 +158,29 @@ class InertialFilter:
         near, far = o.depth_range_m
         good = np.isfinite(depth_m) & np.isfinite(depth_sigma) & (depth_sigma > 0.0)
         good &= (depth_m > near) & (depth_m < far)
-        if good.any():
-            metric_m = depth_m[good] * np.exp(-state.clone_scale[index])
-            self.usual_depth_m = float(np.median(metric_m))
-        sigma = np.maximum(depth_sigma, o.depth_sigma_floor)
         if not good.any():
             return 0
+        ids, depth_m, depth_sigma = ids[good], depth_m[good], depth_sigma[good]
+        self.usual_depth_m = float(np.median(depth_m * np.exp(-state.clone_scale[index])))
         self._depth_clones.append((clone_id, stamp_s))
-        in_a_second = sum(abs(stamp_s - t) < 1.0 for _, t in self._depth_clones)
-        # images of one second repeat their common error, so each counts for less
-        state.loosen_clone_scale(index, o.depth_common_sigma * float(np.sqrt(in_a_second)))
-        n = self._tracks.add_depth(
-            clone_id, stamp_s, ids[good], depth_m[good], sigma[good], o.max_depths
+        # images close in time repeat their errors, so each of them counts for less
+        state.loosen_clone_scale(
+            index, o.depth_common_sigma * self._repeats(stamp_s, o.depth_common_s)
         )
-        return n + self._use_point_depths(state, index, ids[good], depth_m[good], sigma[good])
-
-    def _use_point_depths(
-        self, state: FilterState, clone: int, ids: I8, depth_m: F8, sigma: F8
-    ) -> int:
-        """Predicted depth of tracks that are points of the state."""
+        repeated = self._repeats(stamp_s, o.depth_repeat_s)
+        log_depth, sigma = np.log(depth_m), repeated * np.maximum(depth_sigma, o.depth_sigma_floor)
+        n = self._tracks.add_depth(clone_id, ids, log_depth, sigma)
         points, at = self._points_among(state, ids)
         if len(points) == 0:
-            return 0
-        stamp_s = state.clone_stamps_s[clone]
-        repeats = [self._tracks.count_depth(i, stamp_s) for i in ids[at].tolist()]
-        spread = sigma[at] * np.sqrt(repeats)
-        return update_from_depths(
-            state, points, clone, np.log(depth_m[at]), spread, self.T_body_camera
+            return n
+        return n + update_from_depths(
+            state, points, index, log_depth[at], sigma[at], self.T_body_camera
         )
+
+    def _repeats(self, stamp_s: float, seconds: float) -> float:
+        """Root of the number of images with depth in so long a time."""
+        n = sum(stamp_s - then_s < seconds for _, then_s in self._depth_clones)
+        return float(np.sqrt(n))
 
     def start(self, state: FilterState, tracks: FeatureTracks) -> None:
         """Begin at a state that was found elsewhere, with the tracks of its image."""
@@ -338,11 +333,11 @@ class InertialFilter:
         self.last_update = update_from_tracks(
             state, used, self.T_body_camera, o.sigma_px / o.focal_px, o.slide_px / o.focal_px,
             max_relative=o.max_relative_depth, usual_depth_m=self.usual_depth_m,
+            usual_depth_sigma=o.usual_depth_sigma, gate_tail=o.gate_tail,
         )  # fmt: skip
         if self.last_update.dof:
             self.nis.append((self.last_update.nis, self.last_update.dof))
         self._take_points(state, used, self.last_update)
-        self._tracks.forget_ended(tracks.ids.tolist())
         if leaving is not None:
             clone_id = state.clone_ids[leaving]
             T_last = se3.from_rt(state.clone_R[leaving], state.clone_p[leaving])

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mono_hydra.config import TrackingConfig
-from mono_hydra.geometry.depth_samples import depth_at
 from mono_hydra.simulation.imu import DEVICES, ImuNoise
 from mono_hydra.tracking.filter_options import FilterOptions
 from mono_hydra.tracking.filter_state import TIME
 from mono_hydra.tracking.filter_tracker import (
+    MEASURED_SCALE_SIGMA,
     DepthSource,
     FilterTracker,
     image_gap_s,
@@ -35,7 +35,6 @@ START_SPAN_S, MOST_START_SPAN_S = 0.8, 1.2
 START_DEPTH_INTERVAL_S = 0.4
 MAX_FLOW_GAP_S = 0.5
 START_RETRY_S = 0.3
-MEASURED_SCALE_SIGMA = 0.01  # of a depth sensor
 TOLD_OFFSET_S = 0.005  # smaller errors of the clocks are no news
 HELD_SCALE_SIGMA = 1e-4  # of a scale that is not estimated
 DEFAULT_NOISE = DEVICES["d455"]  # of a recording that states none: a common MEMS device
@@ -206,10 +205,11 @@ class InertialTracker(FilterTracker):
             self._window.clear()
             self.filter.start(state, tracks)
 
-    @staticmethod
-    def _with_depth(frame: Frame, tracks: FeatureTracks, source: DepthSource) -> FeatureTracks:
+    def _with_depth(
+        self, frame: Frame, tracks: FeatureTracks, source: DepthSource
+    ) -> FeatureTracks:
         prediction = source.step(frame, np.eye(4))
         if prediction is None:
             return tracks
-        depth_m, sigma = depth_at(prediction, tracks.points)
+        depth_m, sigma = self._depth_at(prediction, tracks.points)
         return FeatureTracks(tracks.ids, tracks.points, depth_m, sigma)

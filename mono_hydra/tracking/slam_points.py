@@ -23,10 +23,11 @@ from mono_hydra.tracking.sight_noise_kernels import sight_noise, weigh
 from mono_hydra.tracking.track_kernels import STUDENT_DOF, track_rows
 from mono_hydra.tracking.track_store import UsedTracks
 from mono_hydra.tracking.triangulation_kernels import MIN_Z_M, USED, cameras, triangulate
-from mono_hydra.tracking.updates import GATE_TAIL, correct_by_rows
+from mono_hydra.tracking.updates import correct_by_rows
 from mono_hydra.types import F8, I8, Bool
 
 MAX_START_SIGMA = 0.1  # of ln inverse depth: vaguer points are no small errors
+GATE_TAIL = 0.01  # share of true sights that the gate loses
 _GATES: F8 = np.concatenate([[0.0], chdtri(np.arange(1, 4), GATE_TAIL)])
 
 

@@ -9,8 +9,6 @@ import numpy as np
 
 from mono_hydra.types import F8, I8
 
-SAME_ERROR_S = 1.0  # samples of one track closer than this share the network's error
-
 
 @dataclass(frozen=True, eq=False)
 class FeatureTracks:
@@ -50,7 +48,6 @@ class TrackStore:
 
     def __init__(self) -> None:
         self.sights: dict[int, list[Sight]] = {}
-        self._depth_stamps: dict[int, list[float]] = {}
 
     def add(self, clone_id: int, tracks: FeatureTracks, others: Iterable[int] = ()) -> None:
         """One image's points, belonging to a clone, but for tracks that are used elsewhere."""
@@ -59,33 +56,18 @@ class TrackStore:
             if track_id not in elsewhere:
                 self.sights.setdefault(track_id, []).append(Sight(clone_id, u, v))
 
-    def add_depth(
-        self, clone_id: int, stamp_s: float, ids: I8, depth_m: F8, sigma: F8, limit: int
-    ) -> int:
-        """Attach predicted depth to sights of a clone not used yet; returns how many.
-
-        The network repeats its error: the n-th sample of a track within a second comes with
-        sqrt(n) times its sigma (the earlier ones keep theirs, a small optimism).
-        """
+    def add_depth(self, clone_id: int, ids: I8, log_depth: F8, sigma: F8) -> int:
+        """Attach predicted depth to sights of a clone not used yet; returns how many."""
         n_added = 0
-        for i in np.argsort(sigma, kind="stable").tolist():
-            track_id = int(ids[i])
+        for i, track_id in enumerate(ids.tolist()):
             sights = self.sights.get(track_id, [])
             at = next((n for n, s in enumerate(sights) if s.clone_id == clone_id), None)
-            if at is None or n_added == limit:
+            if at is None:
                 continue
-            spread = float(sigma[i]) * float(np.sqrt(self.count_depth(track_id, stamp_s)))
             s = sights[at]
-            sights[at] = Sight(clone_id, s.u, s.v, float(np.log(depth_m[i])), spread)
+            sights[at] = Sight(clone_id, s.u, s.v, float(log_depth[i]), float(sigma[i]))
             n_added += 1
         return n_added
-
-    def count_depth(self, track_id: int, stamp_s: float) -> int:
-        """Note a sample of a track; how many there are within a second, with this one."""
-        recent = [t for t in self._depth_stamps.get(track_id, []) if stamp_s - t < SAME_ERROR_S]
-        recent.append(stamp_s)
-        self._depth_stamps[track_id] = recent
-        return len(recent)
 
     def ended(self, current_ids: Iterable[int]) -> list[int]:
         """Tracks that the newest image has lost, sorted."""
@@ -110,11 +92,6 @@ class TrackStore:
             np.array([s.log_depth for s in flat], np.float64),
             np.array([s.depth_sigma for s in flat], np.float64),
         )
-
-    def forget_ended(self, current_ids: Iterable[int]) -> None:
-        """Drop the depth history of tracks that are gone."""
-        current = set(current_ids)
-        self._depth_stamps = {i: s for i, s in self._depth_stamps.items() if i in current}
 
     def forget_clone(self, clone_id: int) -> None:
         """Drop the sights of a clone that leaves the window."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.special import chdtri
@@ -14,9 +15,7 @@ from mono_hydra.tracking.track_store import UsedTracks
 from mono_hydra.tracking.triangulation_kernels import USED, cameras
 from mono_hydra.types import F8, I8
 
-GATE_TAIL = 0.01  # share of true tracks that the gate loses
 MAX_ROWS = 200
-USUAL_SIGMA = 0.6  # of ln depth within a scene
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +33,16 @@ class TrackUpdate:
         return int(np.count_nonzero(self.outcome == USED))
 
 
-_GATES: F8 = np.concatenate([[0.0], chdtri(np.arange(1, MAX_ROWS), GATE_TAIL)])
+@cache
+def _gates(tail: float) -> F8:
+    """Limits of the quadratic form by degrees of freedom."""
+    return np.concatenate([[0.0], chdtri(np.arange(1, MAX_ROWS), tail)])
 
 
 def update_from_tracks(
     state: FilterState, tracks: UsedTracks, T_body_camera: F8, sigma: float, slide: float = 0.0,
     *, max_relative: float = 0.2, max_misfit: float = 3.0, usual_depth_m: float = 3.0,
+    usual_depth_sigma: float = 0.6, gate_tail: float = 0.01,
 ) -> TrackUpdate:  # fmt: skip
     """Correct the state by finished tracks, all gated against the same covariance.
 
@@ -50,7 +53,9 @@ def update_from_tracks(
         sigma: of normalised image coordinates, independent from sight to sight.
         slide: of a track's patch in a second, a random walk in the same coordinates.
         max_relative: points whose inverse depth is known worse than this have the usual depth.
-        usual_depth_m: of the scene, known within a factor of exp(`USUAL_SIGMA`).
+        usual_depth_m: of what shows no parallax.
+        usual_depth_sigma: of its logarithm.
+        gate_tail: share of true tracks that the gate loses.
         max_misfit: largest mean reprojection error, in sigmas.
     """
     n, t = len(state.clone_ids), len(tracks.ids)
@@ -66,8 +71,8 @@ def update_from_tracks(
     gather_information(
         C, c, state.clone_scale, P, tracks.starts, at, tracks.uv, tracks.log_depth,
         tracks.depth_sigma, np.array(state.clone_stamps_s) - state.clone_stamps_s[0], sigma,
-        (slide / sigma) ** 2, max_relative, max_misfit, _GATES, A, b,
-        float(np.log(usual_depth_m)), USUAL_SIGMA, outcome, value, dof, points,
+        (slide / sigma) ** 2, max_relative, max_misfit, _gates(gate_tail), A, b,
+        float(np.log(usual_depth_m)), usual_depth_sigma, outcome, value, dof, points,
     )  # fmt: skip
     used = outcome == USED
     if used.any():

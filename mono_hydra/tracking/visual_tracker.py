@@ -22,6 +22,7 @@ from mono_hydra.simulation.imu import ImuNoise
 from mono_hydra.tracking.filter_options import FilterOptions
 from mono_hydra.tracking.filter_state import CORE, DP, TH, FilterState
 from mono_hydra.tracking.filter_tracker import (
+    MEASURED_SCALE_SIGMA,
     DepthSource,
     FilterTracker,
     image_gap_s,
@@ -38,6 +39,9 @@ from mono_hydra.types import F8, Frame, Prediction, SequenceInfo, TrackedPose
 # are several times what such a step errs by
 TURN_SIGMA, SHIFT_SIGMA_M, SHIFT_SHARE = 0.005, 0.01, 0.15
 UNSEEN_TURN_RAD_S, UNSEEN_SPEED_M_S = 0.6, 0.5  # of a step that nothing shows
+USUAL_DEPTH_SIGMA = 1.5  # what shows no parallax is mostly far, and no IMU corrects the scale
+GATE_TAIL = 0.01  # a step is no inertial sample: what disagrees with it may well be right
+DEPTH_REACH, DEPTH_REPEAT_S = 0.2, 3.0  # predicted depth errs alike so far and so long
 MIN_POINTS = 12
 MAX_MISFIT_PX = 4.0  # at 500 px of focal length
 ANY_FOCAL_PX = 500.0
@@ -65,10 +69,11 @@ class VisualOptions:
 
 
 def visual_options(
-    config: TrackingConfig, info: SequenceInfo, *, scale_sigma: float,
+    config: TrackingConfig, info: SequenceInfo, *, depth_is_measured: bool,
     level_ids: frozenset[int], dynamic_ids: frozenset[int],
 ) -> VisualOptions:  # fmt: skip
     """Options of a run."""
+    scale_sigma = MEASURED_SCALE_SIGMA if depth_is_measured else config.scale_sigma
     noise = ImuNoise(UNSEEN_TURN_RAD_S, 0.0, UNSEEN_SPEED_M_S, 0.0)
     rate_hz = max(info.rate_hz, 1.0)
     sigma_px, slide_px = track_errors_px(config, info)
@@ -85,7 +90,11 @@ def visual_options(
             use_depth=config.use_depth,
             time_offset_sigma_s=0.0,
             scale_sigma=0.0,
+            gate_tail=GATE_TAIL,
+            usual_depth_sigma=USUAL_DEPTH_SIGMA,
             depth_common_sigma=scale_sigma,  # what one image gets wrong alike varies as much
+            depth_repeat_s=DEPTH_REPEAT_S,
+            depth_reach=0.0 if depth_is_measured else DEPTH_REACH,
             max_velocity_sigma_m_s=3.0,
             max_relative_sigma_m=1.0,
             max_degraded_s=1.0,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mono_hydra.geometry.depth_samples import depth_at
+from mono_hydra.geometry.depth_samples import depth_at, repeats
 from mono_hydra.types import Camera, Prediction
 
 CAMERA = Camera(40, 30, 20.0, 20.0, 19.5, 14.5)
@@ -43,3 +43,14 @@ def test_edges_holes_borders_and_moving_things_give_none():
     z, _ = depth_at(prediction(depth_m), np.array([[np.nan, 0.0]]))
     assert np.isnan(z).all()
     assert depth_at(prediction(depth_m), np.zeros((0, 2)))[0].shape == (0,)
+
+
+def test_samples_that_err_alike_count_for_less():
+    apart = np.array([[0.0, 0.0], [50.0, 0.0], [0.0, 50.0]])
+    np.testing.assert_allclose(repeats(apart, 0.1), 1.0)
+    together = np.zeros((7, 2))
+    np.testing.assert_allclose(repeats(together, 0.1), 7.0)
+    np.testing.assert_allclose(repeats(together, 0.0), 1.0)
+    closer = [repeats(d * np.eye(2), 0.2).sum() for d in (0.4, 0.2, 0.1)]
+    assert closer == sorted(closer)
+    assert len(repeats(np.zeros((0, 2)), 0.1)) == 0

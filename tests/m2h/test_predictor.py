@@ -88,7 +88,7 @@ def test_at_the_networks_size_the_prediction_is_the_networks(model: M2H, image: 
 def test_the_mirror_image_has_the_mirrored_prediction(model: M2H, image: Any) -> None:
     camera, mirrored = (Intrinsics(120.0, 120.0, cx, 47.5) for cx in (60.0, 83.0))
     p, q = (
-        Predictor(model, "torch", size=SIZE).predict(shown, seen_by)
+        Predictor(model, "torch", size=SIZE, mirror=True).predict(shown, seen_by)
         for shown, seen_by in ((image, camera), (image[:, ::-1], mirrored))
     )
     np.testing.assert_allclose(q.depth_m[:, ::-1], p.depth_m, rtol=1e-5)
@@ -99,9 +99,12 @@ def test_the_mirror_image_has_the_mirrored_prediction(model: M2H, image: Any) ->
     assert np.abs(alone.depth_m / p.depth_m - 1).max() > 1e-3
 
 
-def test_files_from_before_the_mirror_image_are_seen_without_it() -> None:
-    values = preset("m2h_tiny", tasks=("depth",)).to_dict()
-    assert values.pop("mirror")
+def test_the_mirror_image_is_as_the_weights_ask_unless_told_otherwise() -> None:
+    asks = build_model(preset("m2h_tiny", tasks=("depth",), mirror=True)).eval()
+    assert Predictor(asks, "torch", size=SIZE).mirror
+    assert not Predictor(asks, "torch", size=SIZE, mirror=False).mirror
+    values = asks.config.to_dict()
+    del values["mirror"]  # as in files from before there was the choice
     older = build_model(config_from_dict(values)).eval()
     assert not Predictor(older, "torch", size=SIZE).mirror
     assert Predictor(older, "torch", size=SIZE, mirror=True).mirror
