@@ -21,6 +21,7 @@ import numpy as np
 from mono_hydra.cli.door import OneLineParser, enter
 from mono_hydra.errors import EvaluationError
 from mono_hydra.evaluation.requirements import Requirement, check_requirements, parse_requirement
+from mono_hydra.simulation.generate import cache_folder
 
 MORE_IS_BETTER = frozenset(
     [
@@ -188,6 +189,27 @@ def simulate_once(path: Path, options: Sequence[str]) -> None:
     say(f"{path.name}: simulating")
     path.parent.mkdir(parents=True, exist_ok=True)
     run_script("simulate.py", [*options, "--quiet", "--out", str(path)])
+
+
+def simulated_home(
+    kind: str, seed: int, *, rooms: int | None = None, is_moving: bool = False,
+    fault: str | None = None,
+) -> tuple[Path, list[str]]:  # fmt: skip
+    """Where the cache keeps a home, and the options that simulate it.
+
+    With `is_moving` it is seen by a moving camera: blurred, exposed with a lag, noisy, row by row.
+    """
+    name, options = f"{kind}_{seed}", ["--seed", str(seed), "--kind", kind]
+    if rooms:
+        name = f"{kind}_{rooms}_rooms_{seed}"
+        options += ["--rooms", str(rooms)]
+    if is_moving:
+        name = f"moving_{name}"
+        options += ["--moving"]
+    if fault:
+        name = f"{name}_{fault}"
+        options += ["--fault", fault]
+    return cache_folder() / name, options
 
 
 def run_benchmark(main: Callable[[Sequence[str]], int]) -> None:

@@ -28,6 +28,7 @@ from harness import (
     run_script,
     say,
     simulate_once,
+    simulated_home,
     summary_of,
 )
 
@@ -57,6 +58,7 @@ class Home:
     name: str
     seed: int | None  # None: the demo
     path: Path  # of the sequence
+    options: tuple[str, ...] = ()  # that simulate it
 
 
 def parser() -> argparse.ArgumentParser:
@@ -108,17 +110,16 @@ def _demo() -> Home:
 
 
 def _home(args: argparse.Namespace, seed: int) -> Home:
-    rooms = f"_{args.rooms}_rooms" if args.rooms else ""
-    moving = "" if args.poses == "dataset" else "moving_"
-    name = f"{moving}{args.kind}{rooms}_{seed}"
-    return Home(name, seed, cache_folder() / name)
+    is_moving = args.poses != "dataset"
+    path, options = simulated_home(args.kind, seed, rooms=args.rooms, is_moving=is_moving)
+    return Home(path.name, seed, path, tuple(options))
 
 
 def _one(home: Home, args: argparse.Namespace, root: Path) -> BenchmarkRun:
     """Simulate, map and score one home; what goes wrong is kept as the reason."""
     started_s = time.perf_counter()
     try:
-        _make(home, args)
+        _make(home)
         run = root / home.name
         if run.exists():
             shutil.rmtree(run)
@@ -142,16 +143,14 @@ def _one(home: Home, args: argparse.Namespace, root: Path) -> BenchmarkRun:
     return BenchmarkRun(home.name, flat, home.seed, failure, {"missing": scores["missing"]})
 
 
-def _make(home: Home, args: argparse.Namespace) -> None:
+def _make(home: Home) -> None:
     """Simulate the home if the cache does not hold it."""
     if home.seed is None:
         if not (home.path / "sequence.yaml").is_file():
             say(f"{home.name}: simulating")
             demo_sequence()
         return
-    rooms = ["--rooms", str(args.rooms)] if args.rooms else []
-    moving = [] if args.poses == "dataset" else ["--moving"]
-    simulate_once(home.path, ["--seed", str(home.seed), "--kind", args.kind, *rooms, *moving])
+    simulate_once(home.path, home.options)
 
 
 def _is_score(key: str, value: Any) -> bool:

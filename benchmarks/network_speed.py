@@ -3,9 +3,9 @@
 A call goes from a 480x640 image to depth, labels, normals and edges of that size. Weights are
 random: they do not change the time. Keys: `<row>.ms_p50`, `<row>.ms_p95` with the rows torch,
 openvino, openvino_bf16, onnxruntime; openvino_mirror, which sees the mirror image too
-(`perception.mirror=on`); on a machine with a GPU cuda and
-cuda_bf16. With several presets or sizes they are prefixed `<preset>.<HxW>.`. A row that cannot run
-is null and `missing` says why. All rows take turns, so that a busy moment hits them alike.
+(`perception.mirror=on`); on a machine with a GPU cuda and cuda_bf16. With several presets or sizes
+they are prefixed `<preset>.<HxW>.`. A row that cannot run is null and `missing` says why. All rows
+take turns, so that a busy moment hits them alike.
 """
 
 from __future__ import annotations

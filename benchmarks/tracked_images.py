@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from gtsam_smoother import INTERVAL_S, TrackedFrame, smooth
-from harness import BenchmarkRun, say, simulate_once
+from harness import BenchmarkRun, say, simulate_once, simulated_home
 
 from mono_hydra.cli.run_sequence import label_space_of, make_predictor, make_tracker
 from mono_hydra.config import Config, PerceptionConfig, load_config
@@ -128,9 +128,8 @@ def true_depth(sequence: Sequence, width: int) -> GivenPredictor:
 
 def walk(seed: int, fault: str | None = None) -> Path:
     """A flat seen by a moving camera; the flats of map_quality have no blur."""
-    path = cache_folder() / (f"moving_flat_{seed}" + (f"_{fault}" if fault else ""))
-    spoilt = ["--fault", fault] if fault else []
-    simulate_once(path, ["--seed", str(seed), "--kind", "flat", "--moving", *spoilt])
+    path, options = simulated_home("flat", seed, is_moving=True, fault=fault)
+    simulate_once(path, options)
     return path
 
 

@@ -294,10 +294,7 @@ def make_tracker(
     from mono_hydra.sequences.up import find_up
     from mono_hydra.tracking.filter_tracker import track_errors_px
     from mono_hydra.tracking.given import GivenTracker
-    from mono_hydra.tracking.inertial_tracker import (
-        InertialTracker,
-        tracker_options,
-    )
+    from mono_hydra.tracking.inertial_tracker import InertialTracker, tracker_options
     from mono_hydra.tracking.landmarks import LandmarkWindow
     from mono_hydra.tracking.visual_tracker import VisualTracker, visual_options
 
