@@ -2,7 +2,8 @@
 
 Each home is simulated (once, then cached), mapped by scripts/run_sequence.py and scored against its
 truth. Without --seeds the demo flat is used. Where --poses are to be estimated, the images are
-those of a moving camera: blurred, exposed with a lag, noisy, read row by row.
+those of a moving camera: blurred, exposed with a lag, noisy, read row by row. With --video a home
+is given as a phone would film it: a 1280x720 MP4 file and its field of view, nothing else.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from harness import (
     PERCEPTION,
@@ -32,16 +34,20 @@ from harness import (
     summary_of,
 )
 
-from mono_hydra.errors import MonoHydraError
+from mono_hydra.errors import EvaluationError, MonoHydraError
 from mono_hydra.evaluation.run import read_run
 from mono_hydra.evaluation.scores import score_run
 from mono_hydra.evaluation.summary import flatten
 from mono_hydra.evaluation.truth import Truth, read_truth
+from mono_hydra.files.atomic import writing
+from mono_hydra.sequences.open_sequence import open_sequence
 from mono_hydra.simulation.generate import cache_folder, demo_sequence
 
 WANTED_OF_HOMES = {"objects_per_m2": 0.6, "standing_on_another": 0.20, "near_own_class": 0.15}
 NEAR_OWN_CLASS_M = 0.5
 MIN_COMPLETENESS = 0.5
+PHONE_FOV = ("--fov", "66")
+PHONE = ("--width", "1280", "--height", "720", "--duration", "40", *PHONE_FOV)
 HEADLINES = {
     "objects": "objects.radius_f1@0.5.f1", "box25": "objects.box_f1@0.25.f1",
     "box50": "objects.box_f1@0.5.f1", "roomP": "rooms.precision", "roomR": "rooms.recall",
@@ -59,6 +65,7 @@ class Home:
     seed: int | None  # None: the demo
     path: Path  # of the sequence
     options: tuple[str, ...] = ()  # that simulate it
+    given: tuple[str, ...] = ()  # to the main job in place of the sequence
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     p = make_parser("map_quality", __doc__)
     p.add_argument("--perception", choices=tuple(PERCEPTION), default="truth")
     p.add_argument("--poses", choices=("dataset", "vio", "vo"), default="dataset")
+    p.add_argument("--video", action="store_true", help="as a phone films it")
     p.add_argument("--kind", choices=("flat", "office", "open_plan", "two_storey"), default="flat")
     p.add_argument("--rooms", type=int, metavar="N")
     p.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")
@@ -77,6 +85,10 @@ def main(argv: Sequence[str]) -> int:
     """0 done; 1 a limit is not met; 2 bad input; 130 interrupted."""
     args = parser().parse_args(list(argv))
     requirements = limits(args)
+    if args.video:
+        if not args.seeds:
+            raise EvaluationError("--video needs --seeds")
+        args.poses, args.perception = "vo", "m2h"
     homes = [_home(args, seed) for seed in args.seeds] if args.seeds else [_demo()]
     with _run_root(args.keep) as root, ThreadPoolExecutor(args.jobs) as pool:
         runs = list(pool.map(lambda home: _one(home, args, Path(root)), homes))
@@ -112,6 +124,10 @@ def _demo() -> Home:
 def _home(args: argparse.Namespace, seed: int) -> Home:
     is_moving = args.poses != "dataset"
     path, options = simulated_home(args.kind, seed, rooms=args.rooms, is_moving=is_moving)
+    if args.video:
+        path = path.with_name(f"phone_{path.name}")
+        clip = str(path.with_suffix(".mp4"))
+        return Home(path.name, seed, path, (*options, *PHONE), (clip, *PHONE_FOV))
     return Home(path.name, seed, path, tuple(options))
 
 
@@ -124,7 +140,7 @@ def _one(home: Home, args: argparse.Namespace, root: Path) -> BenchmarkRun:
         if run.exists():
             shutil.rmtree(run)
         run_script("run_sequence.py", [
-            "--seq", str(home.path), "--poses", args.poses, *PERCEPTION[args.perception],
+            "--seq", *(home.given or (str(home.path),)), "--poses", args.poses, *PERCEPTION[args.perception],
             *(word for setting in args.settings for word in ("--set", setting)),
             "--out", str(run), "--rerun", "off", "--quiet",
         ])  # fmt: skip
@@ -151,6 +167,28 @@ def _make(home: Home) -> None:
             demo_sequence()
         return
     simulate_once(home.path, home.options)
+    if home.given and not Path(home.given[0]).is_file():
+        write_clip(home.path, Path(home.given[0]))
+
+
+def write_clip(sequence: Path, path: Path) -> None:
+    """The images of a sequence as a video file; an image's stamp is its number at the file's rate.
+
+    Raises:
+        EvaluationError: OpenCV has no encoder for it.
+    """
+    opened = open_sequence(sequence)
+    size = (opened.info.camera.width, opened.info.camera.height)
+    with writing(path) as temporary:
+        part = temporary.with_name(f"{temporary.name}.mp4")  # the suffix names the container
+        code = cv2.VideoWriter.fourcc(*"mp4v")
+        video = cv2.VideoWriter(str(part), code, opened.info.rate_hz, size)
+        if not video.isOpened():
+            raise EvaluationError("this OpenCV cannot write MP4")
+        for frame in opened.frames():
+            video.write(np.ascontiguousarray(frame.rgb[:, :, ::-1]))
+        video.release()
+        part.replace(temporary)
 
 
 def _is_score(key: str, value: Any) -> bool:

@@ -314,7 +314,7 @@ def track(
         TrackingError: not one pose came out.
     """
     tracker, predictor = stages(sequence, perception, config, poses)
-    policy = KeyframePolicy(config.keyframes)
+    policy = KeyframePolicy(config.keyframes, has_stamps=sequence.info.has_stamps)
     found: list[TrackedPose] = []
     stamps_s, ms, lost = [], [], 0
     for frame in sequence.frames():

@@ -21,9 +21,11 @@ from mono_hydra.simulation.light import BakedLight, LightOptions, TimeOfDay, bak
 from mono_hydra.simulation.materials import Atlas, build_atlas, to_linear
 from mono_hydra.simulation.scene import HouseScene, View
 from mono_hydra.simulation.tone import tone_curve
-from mono_hydra.types import F4, F8, U1, Camera
+from mono_hydra.types import F4, F8, I4, I8, U1, Camera
 
 N_THREADS = 2
+# of the rays of a pixel at an outline: no two in one row or column
+WITHIN_PX = np.array([[-0.125, -0.375], [0.375, -0.125], [0.125, 0.375], [-0.375, 0.125]])
 DIFFUSE_SHARE = {"metal": 0.3, "outside": 0.0, "screen": 0.5}  # the rest mirrors or shines
 
 
@@ -71,15 +73,33 @@ class Renderer:
     def shade(
         self, view: View, T_world_camera: F8, camera: Camera, *, smooth_edges: bool = True
     ) -> F4:
-        """(H, W, 3) radiance of each pixel; outlines are anti-aliased with `smooth_edges`."""
-        linear = np.empty((*view.depth_m.shape, 3), np.float32)
-        surface = np.empty(view.depth_m.shape, np.int32)
+        """(H, W, 3) radiance of each pixel; with `smooth_edges` of its whole area at outlines.
+
+        One ray a pixel turns a gap of a door into dashes that wander as the camera moves, and an
+        edge into stairs, and both into corners that no thing has.
+        """
+        linear, surface = self._shade(view.triangle, view.bary, T_world_camera, camera)
+        if not smooth_edges:
+            return linear
+        marks = np.zeros(surface.shape, np.uint8)
+        render_kernels.mark_outlines(surface, view.depth_m, marks)
+        pixels = np.flatnonzero(marks)
+        if len(pixels):
+            hits = self.scene.within_pixels(T_world_camera, camera, pixels, WITHIN_PX)
+            parts, _ = self._shade(*hits, T_world_camera, camera)
+            linear.reshape(-1, 3)[pixels] = parts.mean(axis=0)
+        return linear
+
+    def _shade(self, triangle: I8, bary: F4, T_world_camera: F8, camera: Camera) -> tuple[F4, I4]:
+        """Radiance (H, W, 3) of hits, and a number (H, W) of the surface that each lies on."""
+        linear = np.empty((*triangle.shape, 3), np.float32)
+        surface = np.empty(triangle.shape, np.int32)
         scene, atlas, light = self.scene, self.atlas, self.light
         centre = np.ascontiguousarray(T_world_camera[:3, 3], np.float64)
 
         def rows(first: int, last: int) -> None:
             render_kernels.shade_rows(
-                first, last, linear, surface, view.triangle, view.bary, scene.normal, scene.part,
+                first, last, linear, surface, triangle, bary, scene.normal, scene.part,
                 centre, 1.0 / camera.fx, scene.vertices_m, scene.triangles, scene.uv, self._density,
                 scene.material, scene.room, atlas.texels, atlas.layer_start, atlas.layer_size,
                 atlas.layer_of_material, self._table, self._decode, light.corner, light.cells,
@@ -88,15 +108,7 @@ class Renderer:
             )  # fmt: skip
 
         self._by_rows(rows, linear.shape[0])
-        if not smooth_edges:
-            return linear
-        smooth = np.empty_like(linear)
-
-        def edges(first: int, last: int) -> None:
-            render_kernels.soften_edges(first, last, linear, surface, view.depth_m, smooth)
-
-        self._by_rows(edges, linear.shape[0])
-        return smooth
+        return linear, surface
 
     def develop(self, linear: F4, exposure: float, white: F8 | None = None) -> U1:
         """(H, W, 3) display values of a linear picture.

@@ -13,6 +13,7 @@ from numba import njit
 from mono_hydra.types import F4, F8, I4, I8, U1
 
 ONE = np.float32(1.0)
+THIN_REACH_PX = 3  # about what is a pixel thin
 
 
 @njit(cache=True, nogil=True)
@@ -281,15 +282,15 @@ def shade_rows(
 
 
 @njit(cache=True, nogil=True)
-def soften_edges(row0: int, row1: int, linear: F4, surface: I4, depth_m: F4, smooth: F4) -> None:
-    """Copy rows, mixing pixels at outlines with their neighbours: single rays leave steps there.
+def mark_outlines(surface: I4, depth_m: F4, marks: U1) -> None:
+    """Set marks (H, W), 0 before, where a pixel may hold more than one surface.
 
-    surface (H, W): changes where another part or another facing begins. Neighbours count up to six
-    times the pixel's own radiance, so that lamps keep their size.
+    surface (H, W): changes where another part or another facing begins. About what is a pixel thin
+    all is marked: between its pixels it goes on, unseen.
     """
     height, width = surface.shape
     jump = np.float32(0.05)
-    for y in range(row0, row1):
+    for y in range(height):
         y0 = max(y - 1, 0)
         y1 = min(y + 1, height - 1)
         for x in range(width):
@@ -298,31 +299,16 @@ def soften_edges(row0: int, row1: int, linear: F4, surface: I4, depth_m: F4, smo
             own = surface[y, x]
             depth = depth_m[y, x]
             step = jump * depth
-            if (
-                surface[y, x0] == own
-                and surface[y, x1] == own
-                and surface[y0, x] == own
-                and surface[y1, x] == own
-                and abs(depth_m[y, x0] - depth) <= step
-                and abs(depth_m[y, x1] - depth) <= step
-                and abs(depth_m[y0, x] - depth) <= step
-                and abs(depth_m[y1, x] - depth) <= step
-            ):
-                for c in range(3):
-                    smooth[y, x, c] = linear[y, x, c]
-                continue
-            for c in range(3):
-                value = linear[y, x, c]
-                top = np.float32(6.0) * value + np.float32(0.02)
-                cross = min(linear[y, x0, c], top) + min(linear[y, x1, c], top)
-                cross += min(linear[y0, x, c], top) + min(linear[y1, x, c], top)
-                diagonal = min(linear[y0, x0, c], top) + min(linear[y0, x1, c], top)
-                diagonal += min(linear[y1, x0, c], top) + min(linear[y1, x1, c], top)
-                smooth[y, x, c] = (
-                    np.float32(0.36) * value
-                    + np.float32(0.11) * cross
-                    + np.float32(0.05) * diagonal
-                )
+            left = surface[y, x0] != own or abs(depth_m[y, x0] - depth) > step
+            right = surface[y, x1] != own or abs(depth_m[y, x1] - depth) > step
+            above = surface[y0, x] != own or abs(depth_m[y0, x] - depth) > step
+            below = surface[y1, x] != own or abs(depth_m[y1, x] - depth) > step
+            if (left and right) or (above and below):
+                for v in range(max(y - THIN_REACH_PX, 0), min(y + THIN_REACH_PX + 1, height)):
+                    for u in range(max(x - THIN_REACH_PX, 0), min(x + THIN_REACH_PX + 1, width)):
+                        marks[v, u] = 1
+            elif left or right or above or below:
+                marks[y, x] = 1
 
 
 @njit(cache=True, nogil=True)

@@ -63,6 +63,7 @@ class HouseScene:
         self.house = house
         self._collect(parts)
         self._rays: dict[Camera, F4] = {}
+        self._steps: dict[Camera, tuple[F4, F4]] = {}  # of the rays, a pixel right and down
         o3d = load_open3d()
         self._tensor = o3d.core.Tensor
         self._scene = o3d.t.geometry.RaycastingScene(nthreads=2)
@@ -131,6 +132,36 @@ class HouseScene:
             view.instances, view.rooms,
         )  # fmt: skip
         return view
+
+    def within_pixels(
+        self, T_world_camera: F8, camera: Camera, pixels: I8, offsets_px: F8
+    ) -> tuple[I8, F4]:
+        """What rays beside the middle of some pixels meet.
+
+        Args:
+            T_world_camera: (4, 4).
+            camera: of the view.
+            pixels: (M,) indices into the raveled image.
+            offsets_px: (K, 2) right and down, within half a pixel.
+
+        Returns:
+            Triangles (K, M), -1 for none, and bary (K, M, 2), as in `View`.
+        """
+        if camera not in self._steps:
+            self.rays(T_world_camera, camera)
+            down, right, _ = np.gradient(self._rays[camera])
+            self._steps[camera] = right.reshape(-1, 3), down.reshape(-1, 3)
+        right, down = self._steps[camera]
+        middle = self._rays[camera].reshape(-1, 3)[pixels]
+        x, y = offsets_px.astype(np.float32).T[:, :, None, None]
+        directions = middle + x * right[pixels] + y * down[pixels]
+        rays = np.empty((*directions.shape[:2], 6), np.float32)
+        rays[..., :3] = T_world_camera[:3, 3]
+        rays[..., 3:] = directions @ T_world_camera[:3, :3].T.astype(np.float32)
+        hit = self._scene.cast_rays(self._tensor(rays))
+        ids = hit["primitive_ids"].numpy()
+        triangle = np.where(ids == scene_kernels.NO_HIT, -1, ids.astype(np.int64))
+        return triangle, hit["primitive_uvs"].numpy()
 
     def depth(self, T_world_camera: F8, camera: Camera) -> F4:
         """(H, W) z-depth alone, 0 where nothing is met."""

@@ -34,6 +34,8 @@ START_INTERVAL_S = 0.1  # between images of the window that a moving start is fo
 START_SPAN_S, MOST_START_SPAN_S = 0.8, 1.2
 START_DEPTH_INTERVAL_S = 0.4
 MAX_FLOW_GAP_S = 0.5
+# flow begins near its end where a gyroscope leads it, and a small window holds one surface
+WINDOW_PX = 11
 START_RETRY_S = 0.3
 TOLD_OFFSET_S = 0.005  # smaller errors of the clocks are no news
 HELD_SCALE_SIGMA = 1e-4  # of a scale that is not estimated
@@ -87,7 +89,7 @@ def tracker_options(
             use_rest=config.use_rest,
             max_image_gap_s=image_gap_s(info),
         ),
-        front_end=FrontEndOptions(n_tracks=config.n_tracks),
+        front_end=FrontEndOptions(n_tracks=config.n_tracks, window_px=WINDOW_PX),
         start=StartLimits(scale_sigma=scale_sigma),
         time_offset_s=offset_s,
         readout_s=info.readout_s if config.readout_s is None else config.readout_s,

@@ -11,6 +11,7 @@ from importlib import metadata
 from typing import Any
 
 import numpy as np
+import psutil
 
 import mono_hydra
 from mono_hydra.graph.scene_graph import LAYERS, SceneGraph
@@ -32,6 +33,7 @@ class RunMetrics:
         self.states: Counter[str] = Counter()
         self.n_keyframes = 0
         self.first_s = self.last_s = float("nan")
+        self.startup_s = float("nan")  # from the start of this process to the first pose
         self._started_s = time.perf_counter()
 
     def step(self, step: StepLike) -> None:
@@ -39,6 +41,7 @@ class RunMetrics:
         stamp = step.frame.stamp_s
         if not sum(self.states.values()):
             self.first_s = stamp
+            self.startup_s = time.time() - psutil.Process().create_time()
         self.last_s = stamp
         self.states[step.tracked.state] += 1
         self.n_keyframes += step.keyframe is not None
@@ -61,6 +64,7 @@ class RunMetrics:
             "states": dict(sorted(self.states.items())),
             "duration_s": round(duration_s, 3),
             "wall_s": round(wall_s, 3),
+            "startup_s": round(self.startup_s, 3) if n_frames else None,
             "frames_per_s": round(n_frames / wall_s, 3) if wall_s > 0 else 0.0,
             "peak_rss_mb": peak_rss_mb(),
             "timing_ms": {k: _timing(v) for k, v in sorted(self.timing_ms.items())},

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from mono_hydra.cli.run_sequence import main
 from mono_hydra.evaluation.trajectory import score_trajectory
 from mono_hydra.files.tracking import read_tracking
 from mono_hydra.files.trajectory import read_trajectory
+from mono_hydra.sequences.open_sequence import open_sequence
 from mono_hydra.simulation.generate import simulate
 
 QUIET = ["--rerun", "off", "--quiet"]
@@ -72,6 +74,30 @@ def test_a_recording_without_poses_is_tracked_unasked(seen, tmp_path, capsys):
     arguments = ["--seq", str(seen), "--out", str(out), "--rerun", "off", "--max-frames", "40"]
     assert enter(main, arguments) == 0
     assert capsys.readouterr().out.startswith("poses: vio, depth: m2h, labels: m2h")
+
+
+def test_a_video_file_and_its_field_of_view_are_enough(seen, walk, tmp_path):
+    """As a phone gives it: no calibration, no IMU."""
+    sequence = open_sequence(seen)
+    clip, out = tmp_path / "clip.mp4", tmp_path / "run"
+    size = (sequence.info.camera.width, sequence.info.camera.height)
+    video = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"mp4v"), 12.0, size)
+    for frame in sequence.frames():
+        video.write(np.ascontiguousarray(frame.rgb[:, :, ::-1]))
+    video.release()
+    fov_deg = 2.0 * np.rad2deg(np.arctan(0.5 * size[0] / sequence.info.camera.fx))
+    assert (
+        enter(main, ["--seq", str(clip), "--fov", f"{fov_deg:.1f}", "--out", str(out), *QUIET]) == 0
+    )
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["provenance"] == {**metrics["provenance"], "poses": "vo", "depth": "m2h"}
+    assert metrics["skipped"].get("no pose", 0) == 0
+    assert metrics["graph"]["places"] > 10
+    assert metrics["graph"]["rooms"] >= 1
+    estimate = read_trajectory(out / "trajectory.txt")
+    truth = read_trajectory(walk / "truth" / "trajectory.txt")
+    score = score_trajectory(*estimate, *truth, headline="sim3")
+    assert score["ate"]["sim3"]["rmse"] < 0.1 * score["path_length_m"]
 
 
 def test_a_depth_sensor_can_go_with_estimated_poses(walk, tmp_path):

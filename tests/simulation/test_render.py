@@ -137,13 +137,33 @@ def test_shading_of_matt_pixels_equals_its_naive_twin(renderer):
     assert n_checked > 80
 
 
-def test_smoothing_touches_outlines_only(renderer):
+def test_pixels_at_outlines_show_their_whole_area(renderer):
     view = renderer.scene.view(pose(), CAMERA)
     raw = renderer.shade(view, pose(), CAMERA, smooth_edges=False)
     smooth = renderer.shade(view, pose(), CAMERA)
     changed = (raw != smooth).any(axis=2)
     assert 0.01 < changed.mean() < 0.5
-    flat = np.zeros((60, 80), np.int32)
-    out = np.empty_like(raw)
-    render_kernels.soften_edges(0, 60, raw, flat, np.ones((60, 80), np.float32), out)
-    assert np.array_equal(out, raw)
+    n = 8
+    middle = 0.5 * (n - 1)
+    fine = Camera(
+        n * CAMERA.width, n * CAMERA.height, n * CAMERA.fx, n * CAMERA.fy, n * CAMERA.cx + middle,
+        n * CAMERA.cy + middle,
+    )  # fmt: skip
+    many = renderer.shade(renderer.scene.view(pose(), fine), pose(), fine, smooth_edges=False)
+    whole = many.reshape(CAMERA.height, n, CAMERA.width, n, 3).mean(axis=(1, 3))
+    errors = [np.abs(picture - whole)[changed].mean() for picture in (raw, smooth)]
+    assert errors[1] < 0.65 * errors[0]
+
+
+def test_marks_are_where_pixels_may_hold_two_surfaces():
+    surface, depth, marks = (np.zeros((20, 40), t) for t in (np.int32, np.float32, np.uint8))
+    depth[:] = 1.0
+    render_kernels.mark_outlines(surface, depth, marks)
+    assert not marks.any()
+    surface[:, 30:] = 7
+    depth[15:] = 2.0
+    surface[5, 10] = 3  # what of a thin thing one pixel happens to meet
+    render_kernels.mark_outlines(surface, depth, marks)
+    wanted = np.zeros((20, 40), bool)
+    wanted[:, 29:31] = wanted[14:16] = wanted[2:9, 7:14] = True
+    assert np.array_equal(marks == 1, wanted)
