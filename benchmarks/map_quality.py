@@ -140,7 +140,8 @@ def _one(home: Home, args: argparse.Namespace, root: Path) -> BenchmarkRun:
         if run.exists():
             shutil.rmtree(run)
         run_script("run_sequence.py", [
-            "--seq", *(home.given or (str(home.path),)), "--poses", args.poses, *PERCEPTION[args.perception],
+            "--seq", *(home.given or (str(home.path),)),
+            "--poses", args.poses, *PERCEPTION[args.perception],
             *(word for setting in args.settings for word in ("--set", setting)),
             "--out", str(run), "--rerun", "off", "--quiet",
         ])  # fmt: skip

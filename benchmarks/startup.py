@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Sequence as Rows
 from pathlib import Path
 
-from harness import make_parser, one_result, run_benchmark, run_main_job, say
+from harness import PERCEPTION, make_parser, one_result, run_benchmark, run_main_job, say
 
 from mono_hydra.simulation.generate import demo_sequence
 
@@ -41,8 +41,8 @@ def measured(
 ) -> dict[str, float]:
     """What a run says of itself."""
     run_main_job(
-        ["--seq", args.seq, "--poses", "vio", "--depth", "m2h", "--labels", "m2h", "--out", str(run),
-         "--max-frames", str(args.max_frames), "--rerun", "off", "--quiet"],
+        ["--seq", args.seq, "--out", str(run), "--max-frames", str(args.max_frames),
+         "--poses", "vio", *PERCEPTION["m2h"], "--rerun", "off", "--quiet"],
         environment=environment,
     )  # fmt: skip
     metrics = json.loads((run / "metrics.json").read_text("utf-8"))

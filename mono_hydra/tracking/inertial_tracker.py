@@ -35,7 +35,7 @@ START_SPAN_S, MOST_START_SPAN_S = 0.8, 1.2
 START_DEPTH_INTERVAL_S = 0.4
 MAX_FLOW_GAP_S = 0.5
 # flow begins near its end where a gyroscope leads it, and a small window holds one surface
-WINDOW_PX = 11
+WINDOW_PX = 15
 START_RETRY_S = 0.3
 TOLD_OFFSET_S = 0.005  # smaller errors of the clocks are no news
 HELD_SCALE_SIGMA = 1e-4  # of a scale that is not estimated
