@@ -67,7 +67,9 @@ class TrackingConfig(Section):
     n_tracks: int = Field(default=160, ge=20, le=1000)
     sigma_px: float = Field(default=0.5, ge=0.1)  # of a track, at 460 px of focal length
     slide_px: float = Field(default=2.0, ge=0.0)  # what is followed slides so much in a second
-    imu_noise_factor: float = Field(default=2.0, gt=0.0)  # on what the recording states
+    # on the densities that the recording states; null: as its card says, else 3, since data sheets
+    # leave out scale, misalignment and vibration
+    imu_noise_factor: float | None = Field(default=None, gt=0.0)
     scale_sigma: float = Field(default=0.10, gt=0.0)  # of predicted depth's log-scale
     scale_time_s: float = Field(default=10.0, gt=0.0)
     max_clones: int = Field(default=15, ge=5, le=30)

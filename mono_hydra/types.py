@@ -222,6 +222,7 @@ class ImuCard:
     accel_walk: float  # m/s3/sqrt(Hz)
     rate_hz: float = 200.0
     time_offset_s: float = 0.0  # t_imu = t_image + offset
+    noise_factor: float | None = None  # of errors in use over the densities; None: not stated
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,18 @@ def imu_card_of(data: Any) -> ImuCard | None:
         for key, names in _NAMES.items()
     }
     rate_hz = data.get("rate_hz", data.get("update_rate", 200.0))
-    offset_s = data.get("time_offset_s", 0.0)
+    offset_s, factor = data.get("time_offset_s", 0.0), data.get("noise_factor")
     try:
         densities = {key: float(str(value)) for key, value in found.items()}
-        card = ImuCard(**densities, rate_hz=float(str(rate_hz)), time_offset_s=float(str(offset_s)))
+        card = ImuCard(
+            **densities, rate_hz=float(str(rate_hz)), time_offset_s=float(str(offset_s)),
+            noise_factor=None if factor is None else float(str(factor)),
+        )  # fmt: skip
     except (TypeError, ValueError):
         return None
-    return card if card.rate_hz > 0.0 and min(densities.values()) >= 0.0 else None
+    is_usable = card.rate_hz > 0.0 and min(densities.values()) >= 0.0
+    is_usable &= card.noise_factor is None or card.noise_factor > 0.0
+    return card if is_usable else None
 
 
 def read_imu_card(path: Path) -> ImuCard | None:

@@ -236,6 +236,8 @@ def _write_sensors(
             "accel_noise": noise.accel,
             "accel_walk": noise.accel_walk,
             "time_offset_s": options.time_offset_s,
+            # a recorded IMU errs in more ways than its densities say
+            **({} if options.replay else {"noise_factor": 1.0}),
         },
     }
     write_sequence_card(folder / "sequence.yaml", card)

@@ -18,7 +18,7 @@ class FilterOptions:
     gravity_m_s2: float = 9.81
     max_clones: int = 15
     clone_interval_s: float = 0.1
-    gate_tail: float = 0.2  # of true tracks are lost, since of all sights a fifth has slid away
+    gate_tail: float = 0.35  # of true tracks are lost, since of all sights a fifth has slid away
     max_tracks: int = 40  # in one update
     max_points: int = 25  # tracks kept in the state, those that outlive the window
     min_parallax_px: float = 2.0  # between the last two clones, else the older of them goes

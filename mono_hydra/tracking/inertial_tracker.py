@@ -36,6 +36,8 @@ START_DEPTH_INTERVAL_S = 0.4
 MAX_FLOW_GAP_S = 0.5
 # flow begins near its end where a gyroscope leads it, and a small window holds one surface
 WINDOW_PX = 15
+SMALL_WINDOW_SLIDE = 0.7  # of what tracks of a window of 21 px slide
+UNSTATED_NOISE_FACTOR = 3.0
 START_RETRY_S = 0.3
 TOLD_OFFSET_S = 0.005  # smaller errors of the clocks are no news
 HELD_SCALE_SIGMA = 1e-4  # of a scale that is not estimated
@@ -66,6 +68,8 @@ def tracker_options(
     noise = DEFAULT_NOISE
     if card is not None:
         noise = ImuNoise(card.gyro, card.gyro_walk, card.accel, card.accel_walk)
+    stated = None if card is None else card.noise_factor
+    factor = config.imu_noise_factor or stated or UNSTATED_NOISE_FACTOR
     rate_hz = 200.0 if card is None else card.rate_hz
     offset_s = config.time_offset_s
     if offset_s is None:
@@ -74,10 +78,10 @@ def tracker_options(
     sigma_px, slide_px = track_errors_px(config, info)
     return TrackerOptions(
         filter=FilterOptions(
-            imu=ImuModel(noise.scaled(config.imu_noise_factor), rate_hz),
+            imu=ImuModel(noise.scaled(factor), rate_hz),
             focal_px=info.camera.fx,
             sigma_px=sigma_px,
-            slide_px=slide_px,
+            slide_px=SMALL_WINDOW_SLIDE * slide_px,
             max_clones=config.max_clones,
             clone_interval_s=config.clone_interval_s,
             max_points=config.max_points,

@@ -18,9 +18,18 @@ def test_our_names_and_kalibrs_say_the_same(tmp_path):
     assert read_imu_card(path) == imu_card_of(OURS) == ImuCard(1e-4, 2e-5, 2e-3, 3e-3)
 
 
+def test_a_card_may_say_how_much_larger_errors_in_use_are():
+    assert imu_card_of(OURS).noise_factor is None
+    assert imu_card_of({**OURS, "noise_factor": 1}).noise_factor == 1.0
+
+
 @pytest.mark.parametrize(
-    "change", [{"gyro_noise": None}, {"accel_walk": "much"}, {"rate_hz": 0}, {"gyro_walk": -1.0}]
-)
+    "change",
+    [
+        {"gyro_noise": None}, {"accel_walk": "much"}, {"rate_hz": 0}, {"gyro_walk": -1.0},
+        {"noise_factor": 0}, {"noise_factor": "much"},
+    ],
+)  # fmt: skip
 def test_a_card_that_says_nothing_usable_is_none(change):
     assert imu_card_of({**OURS, **change}) is None
 
