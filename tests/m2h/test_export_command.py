@@ -108,7 +108,7 @@ def test_int8_runs_its_convolutions_in_eight_bits(network, tmp_path, capsys):
     # random weights suffer more than trained ones, and most (.21) on processors without 8-bit
     # products of their own; a broken graph would be off everywhere
     assert 0 < result["mean_relative_depth_difference"] < 0.3
-    assert result["label_agreement"] > 0.5
+    assert result["label_agreement"] > 0.3
     weights = {w.name: w.data_type for w in onnx.load(out).graph.initializer}
     nodes = onnx.load(out).graph.node
     eight_bit = {
