@@ -180,8 +180,7 @@ def write_clip(sequence: Path, path: Path) -> None:
     """
     opened = open_sequence(sequence)
     size = (opened.info.camera.width, opened.info.camera.height)
-    with writing(path) as temporary:
-        part = temporary.with_name(f"{temporary.name}.mp4")  # the suffix names the container
+    with writing(path) as part:
         code = cv2.VideoWriter.fourcc(*"mp4v")
         video = cv2.VideoWriter(str(part), code, opened.info.rate_hz, size)
         if not video.isOpened():
@@ -189,7 +188,6 @@ def write_clip(sequence: Path, path: Path) -> None:
         for frame in opened.frames():
             video.write(np.ascontiguousarray(frame.rgb[:, :, ::-1]))
         video.release()
-        part.replace(temporary)
 
 
 def _is_score(key: str, value: Any) -> bool:

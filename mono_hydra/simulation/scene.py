@@ -105,12 +105,13 @@ class HouseScene:
 
     def rays(self, T_world_camera: F8, camera: Camera) -> F4:
         """(H, W, 6) origin and direction of each pixel's ray in the world."""
+        return _in_world(self._directions(camera), T_world_camera)
+
+    def _directions(self, camera: Camera) -> F4:
+        """(H, W, 3) of each pixel's ray in the camera's axes."""
         if camera not in self._rays:
             self._rays[camera] = pixel_rays(camera).astype(np.float32)
-        rays = np.empty((camera.height, camera.width, 6), np.float32)
-        rays[..., :3] = T_world_camera[:3, 3]
-        rays[..., 3:] = self._rays[camera] @ T_world_camera[:3, :3].T.astype(np.float32)
-        return rays
+        return self._rays[camera]
 
     def view(self, T_world_camera: F8, camera: Camera) -> View:
         """Everything one view sees; pixels outside a lens's model see nothing."""
@@ -147,18 +148,14 @@ class HouseScene:
         Returns:
             Triangles (K, M), -1 for none, and bary (K, M, 2), as in `View`.
         """
+        directions = self._directions(camera)
         if camera not in self._steps:
-            self.rays(T_world_camera, camera)
-            down, right, _ = np.gradient(self._rays[camera])
+            down, right = np.gradient(directions, axis=(0, 1))
             self._steps[camera] = right.reshape(-1, 3), down.reshape(-1, 3)
         right, down = self._steps[camera]
-        middle = self._rays[camera].reshape(-1, 3)[pixels]
         x, y = offsets_px.astype(np.float32).T[:, :, None, None]
-        directions = middle + x * right[pixels] + y * down[pixels]
-        rays = np.empty((*directions.shape[:2], 6), np.float32)
-        rays[..., :3] = T_world_camera[:3, 3]
-        rays[..., 3:] = directions @ T_world_camera[:3, :3].T.astype(np.float32)
-        hit = self._scene.cast_rays(self._tensor(rays))
+        beside = directions.reshape(-1, 3)[pixels] + x * right[pixels] + y * down[pixels]
+        hit = self._scene.cast_rays(self._tensor(_in_world(beside, T_world_camera)))
         ids = hit["primitive_ids"].numpy()
         triangle = np.where(ids == scene_kernels.NO_HIT, -1, ids.astype(np.int64))
         return triangle, hit["primitive_uvs"].numpy()
@@ -197,3 +194,11 @@ class HouseScene:
         rays = np.concatenate([from_m + margin_m * unit, unit], axis=-1).astype(np.float32)
         t, _ = self.cast(rays[..., :3].astype(np.float64), rays[..., 3:].astype(np.float64))
         return np.asarray(t < length[..., 0] - 2 * margin_m)
+
+
+def _in_world(directions: F4, T_world_camera: F8) -> F4:
+    """(..., 6) origin and direction in the world of rays (..., 3) in the camera's axes."""
+    rays = np.empty((*directions.shape[:-1], 6), np.float32)
+    rays[..., :3] = T_world_camera[:3, 3]
+    rays[..., 3:] = directions @ T_world_camera[:3, :3].T.astype(np.float32)
+    return rays

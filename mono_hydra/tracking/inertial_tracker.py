@@ -34,14 +34,14 @@ START_INTERVAL_S = 0.1  # between images of the window that a moving start is fo
 START_SPAN_S, MOST_START_SPAN_S = 0.8, 1.2
 START_DEPTH_INTERVAL_S = 0.4
 MAX_FLOW_GAP_S = 0.5
+START_RETRY_S = 0.3
 # flow begins near its end where a gyroscope leads it, and a small window holds one surface
 WINDOW_PX = 15
 SMALL_WINDOW_SLIDE = 0.7  # of what tracks of a window of 21 px slide
-UNSTATED_NOISE_FACTOR = 3.0
-START_RETRY_S = 0.3
 TOLD_OFFSET_S = 0.005  # smaller errors of the clocks are no news
 HELD_SCALE_SIGMA = 1e-4  # of a scale that is not estimated
 DEFAULT_NOISE = DEVICES["d455"]  # of a recording that states none: a common MEMS device
+UNSTATED_NOISE_FACTOR = 3.0  # of errors in use over the densities, where the card has none
 
 
 @dataclass(frozen=True)

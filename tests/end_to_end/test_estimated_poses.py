@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
@@ -76,16 +75,12 @@ def test_a_recording_without_poses_is_tracked_unasked(seen, tmp_path, capsys):
     assert capsys.readouterr().out.startswith("poses: vio, depth: m2h, labels: m2h")
 
 
-def test_a_video_file_and_its_field_of_view_are_enough(seen, walk, tmp_path):
+def test_a_video_file_and_its_field_of_view_are_enough(seen, walk, tmp_path, load_benchmark):
     """As a phone gives it: no calibration, no IMU."""
-    sequence = open_sequence(seen)
     clip, out = tmp_path / "clip.mp4", tmp_path / "run"
-    size = (sequence.info.camera.width, sequence.info.camera.height)
-    video = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"mp4v"), 12.0, size)
-    for frame in sequence.frames():
-        video.write(np.ascontiguousarray(frame.rgb[:, :, ::-1]))
-    video.release()
-    fov_deg = 2.0 * np.rad2deg(np.arctan(0.5 * size[0] / sequence.info.camera.fx))
+    load_benchmark("map_quality").write_clip(seen, clip)
+    camera = open_sequence(seen).info.camera
+    fov_deg = 2.0 * np.rad2deg(np.arctan(0.5 * camera.width / camera.fx))
     assert (
         enter(main, ["--seq", str(clip), "--fov", f"{fov_deg:.1f}", "--out", str(out), *QUIET]) == 0
     )

@@ -93,7 +93,7 @@ def test_half_weights_take_half_the_room_and_promise_nothing(network, tmp_path, 
     assert (tmp_path / "half.bin").stat().st_size < 3 * n_weights
 
 
-def test_int8_runs_its_convolutions_in_eight_bits(network, tmp_path, capsys):
+def test_int8_runs_its_convolutions_in_eight_bits(network, tmp_path, capsys, has_byte_products):
     import onnx
 
     out = tmp_path / "small.onnx"
@@ -105,10 +105,11 @@ def test_int8_runs_its_convolutions_in_eight_bits(network, tmp_path, capsys):
     assert code == 0
     result = last_object(capsys)
     assert (result["met"], result["n_images"]) == (None, 2)
-    # random weights suffer more than trained ones, and most (.21) on processors without 8-bit
-    # products of their own; a broken graph would be off everywhere
-    assert 0 < result["mean_relative_depth_difference"] < 0.3
-    assert result["label_agreement"] > 0.3
+    # random weights suffer more than trained ones, and most where sums of bytes saturate (.21 and
+    # .45 seen); a broken graph would be off everywhere
+    most, least = (0.2, 0.5) if has_byte_products else (0.3, 0.3)
+    assert 0 < result["mean_relative_depth_difference"] < most
+    assert result["label_agreement"] > least
     weights = {w.name: w.data_type for w in onnx.load(out).graph.initializer}
     nodes = onnx.load(out).graph.node
     eight_bit = {

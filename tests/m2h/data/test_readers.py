@@ -206,7 +206,7 @@ class TestOwnData:
         assert sample.depth_step_m == pytest.approx(0.0392, abs=1e-4)
         assert 0.5 < np.median(sample.depth_m) < 8.0
 
-    def test_the_teacher_knows_floor_and_ceiling(self):
+    def test_the_teacher_knows_floor_and_ceiling(self, has_byte_products):
         pytest.importorskip("openvino")
         from m2h.data.label_sets import TEACHER
         from m2h.data.teacher import Teacher
@@ -222,4 +222,4 @@ class TestOwnData:
             floor = labels == TEACHER.index("floor")
             agree.append(np.isin(sample.labels[floor], (0, 2, 20)).mean() if floor.any() else 1.0)
         assert np.mean(kept) > 0.4
-        assert np.mean(agree) > 0.6  # .68 without 8-bit instructions, more with them
+        assert np.mean(agree) > (0.7 if has_byte_products else 0.6)  # .68 seen without them
