@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -129,6 +129,8 @@ class Pipeline:
         self.predictor = predictor
         self.aligners = list(aligners)
         self.observers = list(observers)
+        # told each pose at once, before its frame is mapped: for who steers by poses
+        self.pose_listeners: list[Callable[[TrackedPose], None]] = []
         self.keyframe_policy = KeyframePolicy(config.keyframes, has_stamps=has_stamps)
         self.keyframes = KeyframeStore(config.keyframes, config.mapping.refusion_tolerance_m)
         self.volume = Volume(config.mapping, label_space)
@@ -155,6 +157,8 @@ class Pipeline:
         if tracked is None:
             self.lost["no pose"] += 1
             return None
+        for listen in self.pose_listeners:
+            listen(tracked)
         self._trajectory.append((frame.stamp_s, tracked.T_world_camera))
         if not self.keyframe_policy.step(tracked):
             return Step(frame, tracked, timing_ms=timer.ms)

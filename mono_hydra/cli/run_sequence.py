@@ -230,6 +230,7 @@ def assemble(
         command=command,
     )
     pipeline.observers.append(recorder)
+    pipeline.pose_listeners.append(recorder.metrics.note_pose)
     log = None
     if rerun != "off":
         from mono_hydra.view.rerun_log import RerunLog

@@ -42,7 +42,7 @@ MEASURED_SCALE_SIGMA = 0.01  # of a depth sensor
 SIGMA_FOCAL_PX = 460.0  # the focal length that `tracking.sigma_px` and `slide_px` are stated for
 # tracks slide along one outline together, which no row of the filter says: about NEES / 6 of
 # three walks (decision 21)
-COVARIANCE_FACTOR = 1.5
+COVARIANCE_FACTOR = 1.75
 TIE_INTERVAL_S = 0.25  # between attempts to find the map again
 MIN_CUT_TRACKS, MAX_CUT_SHARE = 40, 0.1  # before and after; of them that may be kept
 MAX_CUT_INTERVAL_S, MAX_CUT_LIKENESS = 0.2, 0.6  # between two pictures

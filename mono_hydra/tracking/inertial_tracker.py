@@ -37,7 +37,8 @@ MAX_FLOW_GAP_S = 0.5
 START_RETRY_S = 0.3
 # flow begins near its end where a gyroscope leads it, and a small window holds one surface
 WINDOW_PX = 15
-SMALL_WINDOW_SLIDE = 0.7  # of what tracks of a window of 21 px slide
+FLATTEN_PX = 25
+SMALL_WINDOW_SLIDE = 0.5  # of what tracks of a window of 21 px, shading and all, slide
 TOLD_OFFSET_S = 0.005  # smaller errors of the clocks are no news
 HELD_SCALE_SIGMA = 1e-4  # of a scale that is not estimated
 DEFAULT_NOISE = DEVICES["d455"]  # of a recording that states none: a common MEMS device
@@ -93,7 +94,9 @@ def tracker_options(
             use_rest=config.use_rest,
             max_image_gap_s=image_gap_s(info),
         ),
-        front_end=FrontEndOptions(n_tracks=config.n_tracks, window_px=WINDOW_PX),
+        front_end=FrontEndOptions(
+            n_tracks=config.n_tracks, window_px=WINDOW_PX, flatten_px=FLATTEN_PX
+        ),
         start=StartLimits(scale_sigma=scale_sigma),
         time_offset_s=offset_s,
         readout_s=info.readout_s if config.readout_s is None else config.readout_s,

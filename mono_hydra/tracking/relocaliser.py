@@ -8,6 +8,8 @@ and if a second image a moment later says the same.
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -30,6 +32,7 @@ RECENT, OTHERS = 4, 8  # keyframes that one image is compared with
 AGREE_M, AGREE_RAD = 0.3, 0.09
 SIGMA_PX = 2.0  # of a match, at `ANY_FOCAL_PX`
 FLOOR_RAD, FLOOR_M = 0.005, 0.03  # sigmas of a pose that was found
+MOST_AWAITED = 8  # keyframes whose corners are not found yet: more are waited for
 DEPTH_SHARE = 0.1  # of the way between both views: what predicted depth makes of it
 
 
@@ -43,29 +46,47 @@ class _View:
 
 
 class Relocaliser:
-    """Owner of the keyframes' corners; poses are those that they were tracked with."""
+    """Owner of the keyframes' corners; poses are those that they were tracked with.
+
+    Corners are found beside the tracking, which waits for them only when it is lost.
+    """
 
     def __init__(self) -> None:
         self._orb = cv2.ORB_create(N_FEATURES)  # type: ignore[attr-defined]
         self._matcher = cv2.BFMatcher(cv2.NORM_HAMMING)
-        self._views: list[_View] = []
+        self._worker = ThreadPoolExecutor(1, "corners")
+        self._found: list[_View] = []
+        self._awaited = deque[Future[_View | None]]()
         self._next = 0
         self._candidate: F8 | None = None
 
     def __len__(self) -> int:
-        return len(self._views)
+        return len(self._views(wait=True))
 
     def add(self, frame: Frame, prediction: Prediction, T_map_camera: F8) -> None:
         """Keep the corners of a keyframe whose predicted depth (metric) is of use."""
+        view = self._worker.submit(self._view_of, frame, prediction, T_map_camera.copy())
+        self._awaited.append(view)
+        self._views(wait=len(self._awaited) > MOST_AWAITED)
+
+    def _views(self, *, wait: bool) -> list[_View]:
+        """What keyframes saw, in order; with `wait` all of them."""
+        while self._awaited and (wait or self._awaited[0].done()):
+            view = self._awaited.popleft().result()
+            if view is not None:
+                self._found.append(view)
+        return self._found
+
+    def _view_of(self, frame: Frame, prediction: Prediction, T_map_camera: F8) -> _View | None:
         rays, descriptors = self._corners(frame)
         if len(rays) == 0:
-            return
+            return None
         depth_m, _ = depth_at(prediction, rays[:, :2])
         known = np.isfinite(depth_m)
         if known.sum() < MIN_INLIERS:
-            return
+            return None
         points = rays[known] * depth_m[known, None]
-        self._views.append(_View(descriptors[known], points, T_map_camera.copy()))
+        return _View(descriptors[known], points, T_map_camera)
 
     def forget_candidate(self) -> None:
         """Begin a search."""
@@ -93,10 +114,11 @@ class Relocaliser:
         return T_map_world, moved_covariance(covariance, se3.inverse(T_world_camera))
 
     def _find(self, frame: Frame, T_world_camera: F8) -> tuple[F8, F8] | None:
+        views = self._views(wait=True)  # before the worker's ORB is used here
         rays, descriptors = self._corners(frame)
         if len(rays) < MIN_INLIERS:
             return None
-        for view in self._chosen():
+        for view in self._chosen(views):
             found = self._pose_against(view, rays, descriptors)
             if found is None:
                 continue
@@ -111,14 +133,14 @@ class Relocaliser:
                 )
         return None
 
-    def _chosen(self) -> list[_View]:
+    def _chosen(self, views: list[_View]) -> list[_View]:
         """The newest keyframes, and some of the others in turn."""
-        n = len(self._views)
+        n = len(views)
         recent = list(range(n - 1, max(n - 1 - RECENT, -1), -1))
         rest = n - len(recent)
         others = [(self._next + k) % rest for k in range(min(OTHERS, rest))]
         self._next = (self._next + OTHERS) % max(rest, 1)
-        return [self._views[i] for i in recent + others]
+        return [views[i] for i in recent + others]
 
     def _corners(self, frame: Frame) -> tuple[F8, U1]:
         grey = cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)

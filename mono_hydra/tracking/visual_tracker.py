@@ -28,7 +28,7 @@ from mono_hydra.tracking.filter_tracker import (
     image_gap_s,
     track_errors_px,
 )
-from mono_hydra.tracking.front_end import FrontEndOptions
+from mono_hydra.tracking.front_end import FrontEndOptions, turn_between
 from mono_hydra.tracking.imu import ImuModel
 from mono_hydra.tracking.rest import upright
 from mono_hydra.tracking.track_store import FeatureTracks
@@ -39,6 +39,9 @@ from mono_hydra.types import F8, Frame, Prediction, SequenceInfo, TrackedPose
 # are several times what such a step errs by
 TURN_SIGMA, SHIFT_SIGMA_M, SHIFT_SHARE = 0.005, 0.01, 0.15
 UNSEEN_TURN_RAD_S, UNSEEN_SPEED_M_S = 0.6, 0.5  # of a step that nothing shows
+GUESSED_TURN_SIGMA = 0.02  # of a turn that the image as a whole shows
+MAX_DENIED_RAD = 0.08  # between a step's turn and that of the image as a whole
+SLOWING_S = 0.3  # of a camera that sees nothing: most often it stands before a wall
 USUAL_DEPTH_SIGMA = 1.5  # what shows no parallax is mostly far, and no IMU corrects the scale
 GATE_TAIL = 0.01  # a step is no inertial sample: what disagrees with it may well be right
 DEPTH_REACH, DEPTH_REPEAT_S = 0.2, 3.0  # predicted depth errs alike so far and so long
@@ -86,7 +89,7 @@ def visual_options(
             gravity_m_s2=0.0,
             max_clones=config.max_clones,
             clone_interval_s=config.clone_interval_s,
-            max_points=config.max_points,
+            max_points=0,  # each would keep a scale of its own while it is seen (decision 23)
             use_depth=config.use_depth,
             time_offset_sigma_s=0.0,
             scale_sigma=0.0,
@@ -187,16 +190,24 @@ class VisualTracker(FilterTracker):
         assert self._last_s is not None
         duration_s = stamp_s - self._last_s
         T_reference_camera = self._reference.pose_of(tracks)
+        T_old_new = np.eye(4)
         if T_reference_camera is not None:
             T_old_new = se3.inverse(self._reference.T_last) @ T_reference_camera
+        guess = self.front_end.R_guessed
+        is_denied = guess is not None and turn_between(T_old_new[:3, :3], guess) > MAX_DENIED_RAD
+        if T_reference_camera is not None and not is_denied:
             length_m = float(np.linalg.norm(T_old_new[:3, 3]))
             self.filter.move(stamp_s, T_old_new, TURN_SIGMA, SHIFT_SIGMA_M + SHIFT_SHARE * length_m)
             self._reference.T_last = T_reference_camera
             self._velocity = T_old_new[:3, 3] / duration_s
             return
-        R = self.front_end.R_seen
-        turn_sigma = UNSEEN_TURN_RAD_S * duration_s if R is None else 3.0 * TURN_SIGMA
-        T_old_new = se3.from_rt(np.eye(3) if R is None else R, self._velocity * duration_s)
+        R, turn_sigma = self.front_end.R_seen, 3.0 * TURN_SIGMA
+        if R is None:
+            R, turn_sigma = self.front_end.R_guessed, GUESSED_TURN_SIGMA
+            self._velocity = self._velocity * float(np.exp(-duration_s / SLOWING_S))
+        if R is None:
+            R, turn_sigma = np.eye(3), UNSEEN_TURN_RAD_S * duration_s
+        T_old_new = se3.from_rt(R, self._velocity * duration_s)
         self.filter.move(stamp_s, T_old_new, turn_sigma, UNSEEN_SPEED_M_S * duration_s)
         self._reference.T_last = self._reference.T_last @ T_old_new
 

@@ -15,7 +15,7 @@ import psutil
 
 import mono_hydra
 from mono_hydra.graph.scene_graph import LAYERS, SceneGraph
-from mono_hydra.types import MeshBlock, Provenance, SequenceInfo
+from mono_hydra.types import MeshBlock, Provenance, SequenceInfo, TrackedPose
 from mono_hydra.view.observer import StepLike
 
 SCHEMA = "mono_hydra/metrics/1"
@@ -36,12 +36,16 @@ class RunMetrics:
         self.startup_s = float("nan")  # from the start of this process to the first pose
         self._started_s = time.perf_counter()
 
+    def note_pose(self, _tracked: TrackedPose) -> None:
+        """Hear of a pose as soon as it is known."""
+        if np.isnan(self.startup_s):
+            self.startup_s = time.time() - psutil.Process().create_time()
+
     def step(self, step: StepLike) -> None:
         """Take one step."""
         stamp = step.frame.stamp_s
         if not sum(self.states.values()):
             self.first_s = stamp
-            self.startup_s = time.time() - psutil.Process().create_time()
         self.last_s = stamp
         self.states[step.tracked.state] += 1
         self.n_keyframes += step.keyframe is not None
@@ -64,7 +68,7 @@ class RunMetrics:
             "states": dict(sorted(self.states.items())),
             "duration_s": round(duration_s, 3),
             "wall_s": round(wall_s, 3),
-            "startup_s": round(self.startup_s, 3) if n_frames else None,
+            "startup_s": None if np.isnan(self.startup_s) else round(self.startup_s, 3),
             "frames_per_s": round(n_frames / wall_s, 3) if wall_s > 0 else 0.0,
             "peak_rss_mb": peak_rss_mb(),
             "timing_ms": {k: _timing(v) for k, v in sorted(self.timing_ms.items())},

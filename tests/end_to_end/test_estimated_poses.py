@@ -53,6 +53,7 @@ def test_everything_is_estimated_from_pictures_and_inertial_samples(seen, walk, 
     assert enter(main, ["--seq", str(seen), "--poses", "vio", "--out", str(out), *QUIET]) == 0
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["provenance"]["poses"] == "vio"
+    assert metrics["startup_s"] > 0.0
     assert metrics["provenance"]["depth"] == metrics["provenance"]["labels"] == "m2h"
     error_m, path_m = error_of(out, walk)
     assert path_m > 2.0

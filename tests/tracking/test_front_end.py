@@ -12,9 +12,11 @@ from mono_hydra.tracking.front_end import (
     FrontEnd,
     FrontEndOptions,
     corner_ratio,
+    guessed_turn,
     likeness,
     one_motion,
     one_translation,
+    turn_between,
 )
 from mono_hydra.types import F8, U1, Camera, Frame
 
@@ -176,3 +178,75 @@ def test_pictures_that_share_a_view_are_alike_and_others_are_not() -> None:
     )
     assert likeness(one, np.roll(one, 40, axis=1)) > 0.9
     assert likeness(one, other) < 0.6
+
+
+def test_exposure_does_not_pull_tracks_along_the_light() -> None:
+    """A weak pattern below a lamp, seen at rest while the exposure settles."""
+    rng = np.random.default_rng(3)
+    pattern = cv2.GaussianBlur(rng.normal(0.0, 1.0, (240, 320)), (0, 0), 3.0)
+    pattern *= 3.0 / pattern.std()
+    light = 60.0 + 120.0 * np.linspace(0.0, 1.0, 320)[None] + pattern
+
+    def moved_px(flatten_px: int) -> float:
+        front = FrontEnd(FrontEndOptions(n_tracks=80, window_px=15, flatten_px=flatten_px))
+        start: dict[int, F8] = {}
+        moved: dict[int, F8] = {}
+        for k in range(10):
+            noisy = light * 0.99**k + rng.normal(0.0, 0.5, light.shape)
+            rgb = np.repeat(np.clip(noisy, 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
+            tracks = front.step(frame(k, rgb), np.eye(3))
+            for i, pixel in zip(tracks.ids.tolist(), front.pixels, strict=True):
+                moved[i] = pixel - start.setdefault(i, pixel.copy())
+        far = [m for i, m in moved.items() if i in set(tracks.ids.tolist()) and m.any()]
+        assert len(far) > 20
+        return float(np.linalg.norm(np.mean(far, axis=0)))
+
+    flat_px, raw_px = moved_px(25), moved_px(0)
+    assert raw_px > 1.0, "the test shows nothing"
+    assert flat_px < 0.3 * raw_px
+
+
+def test_wide_pictures_are_followed_small_and_told_in_their_own_pixels() -> None:
+    wide = camera_from_fov(1280, 960, 75.0)
+    rgb = cv2.resize(picture(), (1280, 960), interpolation=cv2.INTER_CUBIC)
+    front = FrontEnd(OPTIONS)
+    first = front.step(Frame(0, 0.0, rgb, wide))
+    before = dict(zip(first.ids.tolist(), front.pixels, strict=True))
+    assert front.pixels[:, 0].max() > 700.0
+    np.testing.assert_allclose(project(wide, rays(first.points)), front.pixels, atol=1e-6)
+    second = front.step(Frame(1, 0.05, np.roll(rgb, 24, axis=1), wide))
+    after = dict(zip(second.ids.tolist(), front.pixels, strict=True))
+    moved = np.array([after[i] - before[i] for i in before.keys() & after.keys()])
+    assert len(moved) > 0.6 * len(before)
+    np.testing.assert_allclose(np.median(moved, axis=0), [24.0, 0.0], atol=0.3)
+    covered = np.zeros((960, 1280), np.bool_)
+    covered[:, :640] = True
+    front.step(Frame(2, 0.1, np.roll(rgb, 48, axis=1), wide), moving=covered)
+    assert front.pixels[:, 0].min() > 630.0
+
+
+def rays(points: F8) -> F8:
+    return np.column_stack([points, np.ones(len(points))])
+
+
+@pytest.mark.parametrize("turn", [(0.0, 0.0, 0.0), (0.0, 0.11, 0.0), (-0.05, -0.08, 0.0)])
+def test_the_image_as_a_whole_tells_how_the_camera_turned(turn: tuple[float, ...]) -> None:
+    R = se3.exp_so3(np.array(turn))
+    grey = cv2.cvtColor(picture(), cv2.COLOR_RGB2GRAY)
+    later = cv2.cvtColor(turned(picture(), R), cv2.COLOR_RGB2GRAY)
+    assert turn_between(guessed_turn(grey, later, CAMERA, None), R) < 0.01
+    # what was seen before does not mislead it
+    assert turn_between(guessed_turn(grey, later, CAMERA, se3.exp_so3(np.full(3, 0.1))), R) < 0.01
+
+
+def test_a_quick_turn_without_a_gyroscope_is_followed() -> None:
+    front, rgb = FrontEnd(OPTIONS), picture()
+    R = se3.exp_so3(np.array([0.0, 0.3, 0.0]))  # 60 px, beyond what flow finds by itself
+    first = front.step(frame(0, rgb))
+    second = front.step(frame(1, turned(rgb, R)))
+    assert front.R_guessed is not None
+    _, i, j = np.intersect1d(first.ids, second.ids, return_indices=True)
+    assert len(i) > 0.3 * len(first.ids)
+    back = rays(first.points[i]) @ R
+    error_px = CAMERA.fx * np.abs(back[:, :2] / back[:, 2:] - second.points[j])
+    assert np.median(error_px) < 0.5
