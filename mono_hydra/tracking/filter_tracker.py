@@ -40,8 +40,8 @@ logger = logging.getLogger(__name__)
 
 MEASURED_SCALE_SIGMA = 0.01  # of a depth sensor
 SIGMA_FOCAL_PX = 460.0  # the focal length that `tracking.sigma_px` and `slide_px` are stated for
-# tracks slide along one outline together, which no row of the filter says: about NEES / 6 of
-# three walks (decision 21)
+# tracks slide along one outline together, which no row of the filter says: the geometric mean of
+# NEES / 6 over six recordings (decision 22)
 COVARIANCE_FACTOR = 1.75
 TIE_INTERVAL_S = 0.25  # between attempts to find the map again
 MIN_CUT_TRACKS, MAX_CUT_SHARE = 40, 0.1  # before and after; of them that may be kept

@@ -30,6 +30,7 @@ _ANY_FOCAL_PX = 500.0
 MAX_WIDTH_PX = 800  # wider images are followed at a whole fraction of their size
 MIN_SURE_TRACKS = 30  # and half of those followed: they may contradict the image as a whole
 MAX_TURN_APART_RAD = 0.05  # nearby things make the image move differently than the camera turned
+MAX_GUESS_RAD = 0.35  # from image to image: what seems to turn more was cut
 MIN_TURN_OVERLAP = 0.3  # of them, after the turn
 TURN_WIDTH_PX = 160  # of the images that are compared as a whole to see how the camera turned
 
@@ -121,10 +122,11 @@ class FrontEnd:
             self.R_guessed = None
             if R_old_new is None and self._grey is not None and good.mean() < LOOK_BELOW:
                 guess = guessed_turn(self._grey, grey, frame.camera, self.R_seen)
-                again = self._flow(self._flat_before, flat, frame.camera, guess)
-                self.R_guessed = guess
-                if again[1].sum() > good.sum():
-                    arrived, good = again
+                if turn_between(guess, np.eye(3)) < MAX_GUESS_RAD:
+                    self.R_guessed = guess
+                    again = self._flow(self._flat_before, flat, frame.camera, guess)
+                    if again[1].sum() > good.sum():
+                        arrived, good = again
             old_rays = self._arrive(arrived, good, frame.camera)
             n_followed = len(old_rays)
             n_consistent = self._drop_outliers(old_rays, frame.camera, R_old_new, moving)
