@@ -165,12 +165,22 @@ class Recording:
         """Note the newest frame."""
         state = tracker.filter.state
         if self.start is None:
-            self.start = copy.deepcopy(state)
+            self.start = _without_window(state)
         elif state is not None:
             frame = TrackedFrame(
                 state.stamp_s, tracker.filter.newest_tracks, tracker.filter.is_resting
             )
             self.frames.append(frame)
+
+
+def _without_window(state: FilterState | None) -> FilterState | None:
+    """A copy that another filter can begin at: it numbers its own clones."""
+    start = copy.deepcopy(state)
+    if start is not None:
+        start.drop_points(list(range(len(start.point_ids))))
+        while start.clone_ids:
+            start.drop_clone(0)
+    return start
 
 
 def ablate(args: argparse.Namespace) -> list[BenchmarkRun]:

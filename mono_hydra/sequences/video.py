@@ -20,6 +20,8 @@ from mono_hydra.sequences.recorded import Selection
 from mono_hydra.types import F8, U1, DepthImage, Frame, ImuSamples, SequenceInfo
 
 MAX_BROKEN_IN_A_ROW = 30
+# no video file tells it; rolling shutters of phones take 10 to 33 ms from the first to the last row
+PHONE_READOUT_S = 0.02
 
 
 class VideoSequence:
@@ -64,6 +66,7 @@ class VideoSequence:
             camera=camera,
             n_frames=len(self._selection.indices(n_all)) if n_all > 0 else None,
             rate_hz=self._rate_hz / self._selection.every,
+            readout_s=PHONE_READOUT_S,
         )
 
     def frames(self) -> Iterator[Frame]:

@@ -28,9 +28,10 @@ from mono_hydra.tracking.filter_tracker import (
     image_gap_s,
     track_errors_px,
 )
-from mono_hydra.tracking.front_end import FrontEndOptions, turn_between
+from mono_hydra.tracking.front_end import FrontEndOptions
 from mono_hydra.tracking.imu import ImuModel
 from mono_hydra.tracking.rest import upright
+from mono_hydra.tracking.rolling_shutter import at_the_stamp, row_delay_s
 from mono_hydra.tracking.track_store import FeatureTracks
 from mono_hydra.tracking.updates import update_from_rows
 from mono_hydra.types import F8, Frame, Prediction, SequenceInfo, TrackedPose
@@ -40,7 +41,6 @@ from mono_hydra.types import F8, Frame, Prediction, SequenceInfo, TrackedPose
 TURN_SIGMA, SHIFT_SIGMA_M, SHIFT_SHARE = 0.005, 0.01, 0.15
 UNSEEN_TURN_RAD_S, UNSEEN_SPEED_M_S = 0.6, 0.5  # of a step that nothing shows
 GUESSED_TURN_SIGMA = 0.02  # of a turn that the image as a whole shows
-MAX_DENIED_RAD = 0.08  # between a step's turn and that of the image as a whole
 SLOWING_S = 0.3  # of a camera that sees nothing: most often it stands before a wall
 USUAL_DEPTH_SIGMA = 1.5  # what shows no parallax is mostly far, and no IMU corrects the scale
 GATE_TAIL = 0.01  # a step is no inertial sample: what disagrees with it may well be right
@@ -67,6 +67,7 @@ class VisualOptions:
     front_end: FrontEndOptions = field(default_factory=FrontEndOptions)
     scale_sigma: float = 0.10  # of predicted depth's log-scale
     scale_time_s: float = 10.0
+    readout_s: float = 0.0  # from the first to the last row of an image
     level_ids: frozenset[int] = frozenset()  # labels of level surfaces: floor, ceiling
     dynamic_ids: frozenset[int] = frozenset()
 
@@ -106,6 +107,7 @@ def visual_options(
         front_end=FrontEndOptions(n_tracks=config.n_tracks),
         scale_sigma=scale_sigma,
         scale_time_s=config.scale_time_s,
+        readout_s=info.readout_s if config.readout_s is None else config.readout_s,
         level_ids=level_ids,
         dynamic_ids=dynamic_ids if config.use_masks else frozenset(),
     )
@@ -129,7 +131,7 @@ class VisualTracker(FilterTracker):
         stamp_s = frame.stamp_s
         if self._is_late(stamp_s):
             return None
-        tracks = self.front_end.step(frame, None, self._moving)
+        tracks = self._at_stamp(frame, self.front_end.step(frame, None, self._moving))
         self._notice_cut(frame)
         if self.filter.state is None:
             self._start(frame, tracks)
@@ -147,6 +149,17 @@ class VisualTracker(FilterTracker):
         covariance = pose.covariance.copy()
         covariance[3:, 3:] += R.T @ self._drift.covariance @ R
         return replace(pose, covariance=covariance, log_scale_sigma=self.options.scale_sigma)
+
+    def _at_stamp(self, frame: Frame, tracks: FeatureTracks) -> FeatureTracks:
+        """Tracks as a camera had seen them that reads all rows at once."""
+        R, readout_s = self.front_end.R_seen, self.options.readout_s
+        if R is None or self._last_s is None or readout_s == 0.0 or len(tracks.ids) == 0:
+            return tracks
+        rate = se3.log_so3(R) / (frame.stamp_s - self._last_s)
+        row_s = row_delay_s(self.front_end.pixels[:, 1], frame.camera.height, readout_s)
+        # of the turn alone: what the velocity adds is small, and fed back it grows
+        points = at_the_stamp(tracks.points, row_s, rate, np.zeros(3), 1.0)
+        return replace(tracks, points=points)
 
     def _start(self, frame: Frame, tracks: FeatureTracks) -> None:
         prediction = self._depth.step(frame, np.eye(4))
@@ -190,12 +203,8 @@ class VisualTracker(FilterTracker):
         assert self._last_s is not None
         duration_s = stamp_s - self._last_s
         T_reference_camera = self._reference.pose_of(tracks)
-        T_old_new = np.eye(4)
         if T_reference_camera is not None:
             T_old_new = se3.inverse(self._reference.T_last) @ T_reference_camera
-        guess = self.front_end.R_guessed
-        is_denied = guess is not None and turn_between(T_old_new[:3, :3], guess) > MAX_DENIED_RAD
-        if T_reference_camera is not None and not is_denied:
             length_m = float(np.linalg.norm(T_old_new[:3, 3]))
             self.filter.move(stamp_s, T_old_new, TURN_SIGMA, SHIFT_SIGMA_M + SHIFT_SHARE * length_m)
             self._reference.T_last = T_reference_camera

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from mono_hydra.geometry import se3
+from mono_hydra.tracking.filter_options import FilterOptions
 from mono_hydra.tracking.filter_state import CORE, DP, TH, FilterState
+from mono_hydra.tracking.imu import ImuModel
 from mono_hydra.tracking.track_store import FeatureTracks
 from mono_hydra.tracking.visual_tracker import (
     LEVEL_CAMERA,
@@ -16,7 +18,8 @@ from mono_hydra.tracking.visual_tracker import (
     VisualTracker,
     up_in_camera,
 )
-from mono_hydra.types import F8, Camera, Frame, Prediction
+from mono_hydra.types import F8, U1, Camera, Frame, Prediction
+from tests.tracking.wall import CAMERA, errors_of, patterned, pose, view
 
 
 def seen(points: F8) -> FeatureTracks:
@@ -141,3 +144,52 @@ def test_a_floor_draws_a_tilted_camera_upright_and_leaves_its_heading() -> None:
     assert off < 0.3 * np.arccos(before[2] @ level[2])
     turned = se3.log_so3(state.R @ before.T)
     assert abs(turned[2]) < 1e-3
+
+
+def rolling_view(
+    wall: U1, stamp_s: float, index: int, readout_s: float
+) -> tuple[Frame, Prediction, F8]:
+    """A wall from a camera that swings, read in bands of ten rows; its pose at the stamp."""
+
+    def at(t: float) -> F8:
+        return pose(0.4 * np.sin(0.8 * t), 0.0, 0.25 * np.sin(5.0 * t))
+
+    frame, prediction = view(wall, at(stamp_s), stamp_s, index)
+    rgb = frame.rgb.copy()
+    for first in range(0, CAMERA.height, 10):
+        row_s = ((first + 5.0) / CAMERA.height - 0.5) * readout_s
+        rows = slice(first, first + 10)
+        rgb[rows] = view(wall, at(stamp_s + row_s))[0].rgb[rows]
+    return Frame(index, stamp_s, rgb, CAMERA), prediction, at(stamp_s)
+
+
+def test_a_rolling_shutter_that_is_known_is_taken_out() -> None:
+    wall, readout_s = patterned(), 0.04
+
+    class Known:
+        prediction: Prediction | None = None
+
+        def step(self, frame: Frame, T_world_camera: F8) -> Prediction | None:
+            return self.prediction
+
+    def error_m(told_s: float) -> float:
+        source = Known()
+        options = FilterOptions(
+            imu=ImuModel(max_gap_s=1.0), focal_px=CAMERA.fx, gravity_m_s2=0.0, scale_sigma=0.0
+        )
+        tracker = VisualTracker(source, VisualOptions(options, readout_s=told_s))
+        poses, truth = [], []
+        for k in range(60):
+            frame, source.prediction, T = rolling_view(wall, k / 20.0, k, readout_s)
+            tracked = tracker.step(frame)
+            if tracked is not None and source.prediction is not None:
+                poses.append(tracked)
+                truth.append(T)
+                if k % 6 == 0:
+                    tracker.observe(frame, source.prediction)
+        assert len(poses) > 50
+        return float(np.sqrt(np.mean(errors_of(poses, np.array(truth)) ** 2)))
+
+    known_m, ignored_m = error_m(readout_s), error_m(0.0)
+    assert known_m < 0.1
+    assert known_m < 0.5 * ignored_m
