@@ -70,7 +70,7 @@ def smooth(
         try:
             T = smoother.add(frame)
         except RuntimeError as error:
-            failure = str(error).splitlines()[0]
+            failure = (str(error).strip() or "no reason given").splitlines()[0]
             break
         ms.append(1e3 * (time.perf_counter() - before_s))
         stamps_s.append(frame.stamp_s)
