@@ -266,6 +266,11 @@ def track_errors_px(config: TrackingConfig, info: SequenceInfo) -> tuple[float, 
     return config.sigma_px * factor, config.slide_px * factor
 
 
+def shutter_readout_s(config: TrackingConfig, info: SequenceInfo) -> float:
+    """Seconds from the first to the last row of an image: as told, else as recorded."""
+    return info.readout_s if config.readout_s is None else config.readout_s
+
+
 def image_gap_s(info: SequenceInfo) -> float:
     """A pause between two images that is no more the recording's own pace."""
     return max(0.3, 2.5 / max(info.rate_hz, 0.1))

@@ -116,11 +116,11 @@ class FrontEnd:
         if n_before == 0:
             self.R_seen = self.R_guessed = None
         n_followed = n_consistent = 0
-        if self._flat_before is not None and n_before:
+        if self._grey is not None and self._flat_before is not None and n_before:
             lead = self.R_seen if R_old_new is None else R_old_new
             arrived, good = self._flow(self._flat_before, flat, frame.camera, lead)
             self.R_guessed = None
-            if R_old_new is None and self._grey is not None and good.mean() < LOOK_BELOW:
+            if R_old_new is None and good.mean() < LOOK_BELOW:
                 guess = guessed_turn(self._grey, grey, frame.camera, self.R_seen)
                 if turn_between(guess, np.eye(3)) < MAX_GUESS_RAD:
                     self.R_guessed = guess

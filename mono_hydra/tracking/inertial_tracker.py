@@ -18,6 +18,7 @@ from mono_hydra.tracking.filter_tracker import (
     DepthSource,
     FilterTracker,
     image_gap_s,
+    shutter_readout_s,
     track_errors_px,
 )
 from mono_hydra.tracking.front_end import FrontEndOptions
@@ -99,7 +100,7 @@ def tracker_options(
         ),
         start=StartLimits(scale_sigma=scale_sigma),
         time_offset_s=offset_s,
-        readout_s=info.readout_s if config.readout_s is None else config.readout_s,
+        readout_s=shutter_readout_s(config, info),
         dynamic_ids=dynamic_ids if config.use_masks else frozenset(),
     )
 

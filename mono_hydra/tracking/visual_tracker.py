@@ -26,6 +26,7 @@ from mono_hydra.tracking.filter_tracker import (
     DepthSource,
     FilterTracker,
     image_gap_s,
+    shutter_readout_s,
     track_errors_px,
 )
 from mono_hydra.tracking.front_end import FrontEndOptions
@@ -107,7 +108,7 @@ def visual_options(
         front_end=FrontEndOptions(n_tracks=config.n_tracks),
         scale_sigma=scale_sigma,
         scale_time_s=config.scale_time_s,
-        readout_s=info.readout_s if config.readout_s is None else config.readout_s,
+        readout_s=shutter_readout_s(config, info),
         level_ids=level_ids,
         dynamic_ids=dynamic_ids if config.use_masks else frozenset(),
     )

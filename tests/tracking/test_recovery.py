@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
@@ -15,21 +13,11 @@ from mono_hydra.tracking.filter_options import FilterOptions
 from mono_hydra.tracking.imu import ImuModel
 from mono_hydra.tracking.inertial_tracker import InertialTracker, TrackerOptions
 from mono_hydra.tracking.visual_tracker import VisualOptions, VisualTracker
-from mono_hydra.types import F8, U1, Frame, ImuSamples, Prediction, TrackedPose
-from tests.tracking.wall import CAMERA, T_BODY_CAMERA, errors_of, patterned, view
+from mono_hydra.types import F8, U1, ImuSamples, TrackedPose
+from tests.tracking.wall import CAMERA, T_BODY_CAMERA, Known, errors_of, patterned, view
 
 RATE_HZ, KEYFRAME_EVERY = 20.0, 6
 CUT_S, BACK_S, END_S = 5.0, 2.8, 8.0
-
-
-@dataclass
-class Known:
-    """True depth of the image that is being shown."""
-
-    prediction: Prediction | None = None
-
-    def step(self, frame: Frame, T_world_camera: F8) -> Prediction | None:
-        return self.prediction
 
 
 def strafing() -> Motion:

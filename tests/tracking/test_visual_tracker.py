@@ -19,7 +19,7 @@ from mono_hydra.tracking.visual_tracker import (
     up_in_camera,
 )
 from mono_hydra.types import F8, U1, Camera, Frame, Prediction
-from tests.tracking.wall import CAMERA, errors_of, patterned, pose, view
+from tests.tracking.wall import CAMERA, Known, errors_of, patterned, pose, view
 
 
 def seen(points: F8) -> FeatureTracks:
@@ -165,12 +165,6 @@ def rolling_view(
 
 def test_a_rolling_shutter_that_is_known_is_taken_out() -> None:
     wall, readout_s = patterned(), 0.04
-
-    class Known:
-        prediction: Prediction | None = None
-
-        def step(self, frame: Frame, T_world_camera: F8) -> Prediction | None:
-            return self.prediction
 
     def error_m(told_s: float) -> float:
         source = Known()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from mono_hydra.geometry import se3
@@ -16,6 +18,16 @@ PIXEL_M = 0.005
 T_BODY_CAMERA = se3.from_rt(
     np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]), np.zeros(3)
 )
+
+
+@dataclass
+class Known:
+    """True depth of the image that is being shown."""
+
+    prediction: Prediction | None = None
+
+    def step(self, frame: Frame, T_world_camera: F8) -> Prediction | None:
+        return self.prediction
 
 
 def errors_of(poses: list[TrackedPose], truth: F8) -> F8:
